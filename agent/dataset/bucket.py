@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent.errors import ConfigurationError, TemporaryError
 from agent.printable import printable
@@ -24,7 +24,7 @@ from agent.upload.targets.s3_address import (
 from agent.upload.targets.s3_responses import fix_of
 
 if TYPE_CHECKING:
-    from obstore import GetOptions
+    from obstore import GetOptions, ObjectMeta
     from obstore.store import RetryConfig
 
 _TIMEOUT = 120.0  # seconds of a request; a clip has some megabytes
@@ -48,6 +48,14 @@ _ODD_NAME = re.compile(r'[Pp]ath "(.{1,500}?)"')
 
 class ObjectMissing(Exception):
     """There is no such object, or it cannot be read as it is; the text says why."""
+
+
+class ListedObject(NamedTuple):
+    """One object of a listing."""
+
+    key: str  # without the prefix
+    size: int  # bytes
+    tag: str  # another one if other bytes were put there: the ETag, or what the store has of it
 
 
 class OneRefused(ConfigurationError):
@@ -123,24 +131,34 @@ class Bucket:
 
     def objects(self, below: str = "") -> Iterator[tuple[str, int]]:
         """Yield key and bytes of each object, without the prefix; a page at a time is in memory."""
+        return ((each.key, each.size) for each in self.listed(below))
+
+    def listed(self, below: str = "", *, after: str = "") -> Iterator[ListedObject]:
+        """Yield each object, of a store that sorts those after the key `after` alone."""
         prefix = "/".join(part for part in (self.prefix, below) if part)
-        cut = len(self.prefix) + 1 if self.prefix else 0
+        offset = self._whole(after) if after else None
         with self._explained("list"):
-            for page in self._library.list(self._store, prefix=prefix or None, chunk_size=_PAGE):
+            for page in self._library.list(
+                self._store, prefix=prefix or None, offset=offset, chunk_size=_PAGE
+            ):
                 for each in page:
-                    yield each["path"][cut:], each["size"]
+                    yield self._listed(each)
 
     def level(self, below: str = "") -> tuple[list[str], list[tuple[str, int]]]:
         """Return what is directly in a folder: keys of folders, and of objects with their bytes.
 
         Without the prefix, as `objects` yields them.
         """
+        folders, objects = self.listed_level(below)
+        return folders, [(each.key, each.size) for each in objects]
+
+    def listed_level(self, below: str = "") -> tuple[list[str], list[ListedObject]]:
+        """Return what is directly in a folder, as `level` does."""
         prefix = "/".join(part for part in (self.prefix, below) if part)
-        cut = len(self.prefix) + 1 if self.prefix else 0
         with self._explained("list"):
             found = self._library.list_with_delimiter(self._store, prefix=prefix or None)
-        objects = [(each["path"][cut:], each["size"]) for each in found["objects"]]
-        return [each[cut:] for each in found["common_prefixes"]], objects
+        folders = [each[self._cut :] for each in found["common_prefixes"]]
+        return folders, [self._listed(each) for each in found["objects"]]
 
     def read(self, key: str, most: int) -> bytes:
         """Return an object of at most `most` bytes; raises `ObjectMissing` if there is none."""
@@ -198,9 +216,14 @@ class Bucket:
 
     def size(self, key: str) -> int | None:
         """Return the bytes of an object; None if there is none."""
+        found = self.about(key)
+        return None if found is None else found.size
+
+    def about(self, key: str) -> ListedObject | None:
+        """Return an object as a listing has it; None if there is none."""
         with self._explained("read"):
             try:
-                return int(self._library.head(self._store, self._whole(key))["size"])
+                return self._listed(self._library.head(self._store, self._whole(key)))
             except FileNotFoundError:
                 return None
 
@@ -230,6 +253,14 @@ class Bucket:
         """Delete an object, if it is there."""
         with self._explained("delete from"), suppress(FileNotFoundError):
             self._library.delete(self._store, self._whole(key))
+
+    @property
+    def _cut(self) -> int:
+        return len(self.prefix) + 1 if self.prefix else 0
+
+    def _listed(self, found: "ObjectMeta") -> ListedObject:
+        tag = found["e_tag"] or f"{found['size']} {found['last_modified'].isoformat()}"
+        return ListedObject(found["path"][self._cut :], found["size"], tag)
 
     def _whole(self, key: str) -> str:
         return f"{self.prefix}/{key}" if self.prefix else key

@@ -100,10 +100,12 @@ class PoolRun:
         """Find out what the sources and the former choices consist of."""
         from agent.factories.pool_after import former_images
         from agent.factories.pool_analysis import analyser_factory
+        from agent.factories.pool_masks import check_masks
         from agent.pool.sources.listing import list_items
         from agent.pool.sources.reader import ItemReader
 
         self._listing = list_items(self._call.sources, output=self._call.out, progress=counted)
+        check_masks(self._settings.masks, self._listing.items)
         makes = analyser_factory(self._spec, partial(ItemReader, self._listing.readable))
         self._analysis = replace(self._analysis, make_analyser=makes)
         self._former = former_images(self._call.after, self._call.out, self._analysis)
@@ -123,6 +125,7 @@ class PoolRun:
             assert self._former is not None  # noqa: S101
             covered = list(self._former.candidates(self._chances))
             self._counts = self._pool.counts()
+            self._counts.gone = self._pool.gone()
             _require_images(self._counts)
             self._choice = self._pool.choose(self._bounds, self._chances, covered, told)
             self._chosen = self._pool.chosen(self._choice.picks, self._chances)
@@ -130,6 +133,11 @@ class PoolRun:
             raise TemporaryError(
                 f"{self._pool.give_up(error)}; call the same command again"
             ) from error
+        if gone := self._counts.gone:
+            self._warnings.append(
+                f"{len(gone)} images or recordings that were analysed before are in no SOURCE any "
+                f"more, such as {printable(gone[0], _LONGEST)}: none of them is chosen"
+            )
         if len(self._chosen) < self._bounds.take:
             self._warnings.append(_fewer(self._chosen, self._bounds, self._counts, self._choice))
 

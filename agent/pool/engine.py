@@ -57,16 +57,16 @@ class AnalysisStopped(AgentError):
 
 @dataclass(slots=True)
 class Kept:
-    """What a store holds."""
+    """What a store holds, by `PoolItem.identity`."""
 
-    finished: frozenset[str]  # keys of the items whose rows are all kept
+    finished: frozenset[str]  # items whose rows are all kept
     begun: Mapping[str, int]  # unfinished recordings, with the first frame that is not kept
     rows: int
     unreadable: int  # rows with a problem
     damaged: list[str] = field(default_factory=list)
     """Parts that could not be read, a sentence each: their items are analysed again."""
     unread: frozenset[str] = frozenset()
-    """Keys of items whose bytes could not be had: they are tried again."""
+    """Items whose bytes could not be had: they are tried again."""
 
 
 class RowStore(Protocol):
@@ -76,19 +76,22 @@ class RowStore(Protocol):
         """Return what is kept. Damaged parts are told of once."""
 
     def finished(self) -> frozenset[str]:
-        """Return the keys of the items whose rows are all kept."""
+        """Return the identities of the items whose rows are all kept."""
 
     def part(self, name: str) -> "RowPart":
         """Open a part to write; one that an earlier process left open goes on where it was."""
 
 
 class RowPart(Protocol):
-    """A part that one process writes. What was added survives a kill of the process."""
+    """A part that one process writes. What was added survives a kill of the process.
 
-    def is_finished(self, key: str) -> bool:
+    `item` is a `PoolItem.identity`.
+    """
+
+    def is_finished(self, item: str) -> bool:
         """Whether all rows of an item are kept in this part."""
 
-    def next_frame(self, key: str, *, first: int = 0) -> int:
+    def next_frame(self, item: str, *, first: int = 0) -> int:
         """Return the first frame of an item that this part does not have; 0 without any row.
 
         `first`: the first frame that all other parts lack.
@@ -97,7 +100,7 @@ class RowPart(Protocol):
     def add(self, row: PoolRow) -> None:
         """Keep a row. Those of a recording come in the order of its frames."""
 
-    def finish(self, key: str) -> None:
+    def finish(self, item: str) -> None:
         """Note that all rows of an item are kept."""
 
     def close(self) -> None:

@@ -31,6 +31,19 @@ class PoolItem:
     """Key of the record of a capture; empty without one."""
     size: int = 0
     """Bytes, as far as listing told; 0 where it did not."""
+    version: int = 0
+    """Another one where other bytes were put in its place: 64 bits of size and time of the file, or
+    of the ETag of the object; of a capture also of its record. 0 where listing did not tell."""
+
+    @property
+    def identity(self) -> str:
+        """Return what names it with its version: what is kept of another version is not of it."""
+        return identity(self.key, self.version)
+
+
+def identity(key: str, version: int) -> str:
+    """Return the `PoolItem.identity` of an item."""
+    return f"{version:016x} {key}" if version else key
 
 
 class ReadsItems(Protocol):

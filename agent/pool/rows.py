@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from agent.domain import Feature
+from agent.pool.items import identity
 from agent.selection.feedback import Side
 from agent.selection.similarity import Crop
 
@@ -55,15 +56,22 @@ class PoolRow:
     record: bytes = field(default=b"", repr=False)
     """The capture's record as JSON, complete but for the reason and value of its choice; of a
     capture its own record, unchanged."""
+    version: int = 0
+    """That of its item: of another one the row says nothing."""
     other_model: str = ""
     """Name and hash of the model that made a capture, where it is not that of the pool."""
     problem: str = ""
-    """Why the image cannot be read, a sentence for people; all but the key is empty then."""
+    """Why the image cannot be read, a sentence for people; only key and version are set then."""
 
     @property
     def item(self) -> str:
         """Return the key of the item that the image is, or is a frame of."""
         return self.key if self.frame is None else self.key.removesuffix(f"#{self.frame}")
+
+    @property
+    def identity(self) -> str:
+        """Return the `PoolItem.identity` of that item."""
+        return identity(self.item, self.version)
 
 
 def frame_key(item: str, frame: int) -> str:

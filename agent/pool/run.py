@@ -69,12 +69,20 @@ class AnalysedItems:
         """The rows of the items, in the order of their keys."""
         if self._order is None:
             store = PartStore(self._place)
-            keys = _Keys(self._items)
             kept = store.kept()
             count = len(kept.finished) + len(kept.unread)
             is_all = count == len(self._items) and not kept.begun
-            self._order = RowOrder(store, None if is_all else frozenset(keys))
+            wanted = None if is_all else frozenset(item.identity for item in self._items)
+            self._order = RowOrder(store, wanted)
         return self._order
+
+    def gone(self) -> list[str]:
+        """Return the keys of items that were analysed and are in no source any more, sorted."""
+        return sorted(key for key in self.order.left_out if not self._has(key))
+
+    def _has(self, key: str) -> bool:
+        number = bisect_left(_Keys(self._items), key)
+        return number < len(self._items) and self._items[number].key == key
 
     def item(self, key: str) -> PoolItem:
         """Return the item with this key."""

@@ -21,14 +21,14 @@ class InlineEngine:
     ) -> None:
         store = open_store()
         finished = store.finished()
-        left = [item for item in items if item.key not in finished]
+        left = [item for item in items if item.identity not in finished]
         if not left:
             return
         analyser, part = make_analyser(), store.part("inline")
         for done, item in enumerate(left, 1):
             self.analysed.append(item.key)
-            for row in analyser.rows(item, first_frame=part.next_frame(item.key)):
+            for row in analyser.rows(item, first_frame=part.next_frame(item.identity)):
                 part.add(row)
-            part.finish(item.key)
+            part.finish(item.identity)
             progress(AnalysisProgress(done, len(left), done, 0))
         part.close()

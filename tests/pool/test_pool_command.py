@@ -214,37 +214,74 @@ def test_a_pool_without_a_readable_image_is_refused(
     assert "none of its 1 images can be read" in done.stderr
 
 
-@pytest.mark.slow
-def test_an_image_that_changed_since_is_named(
-    images: Path, tmp_path: Path, engine: InlineEngine
+def test_a_replaced_image_is_analysed_again_and_one_that_is_gone_is_named(
+    images: Path, analysed: Path, tmp_path: Path, engine: InlineEngine
 ) -> None:
     source = Path(shutil.copytree(images / "gate", tmp_path / "gate"))
-    assert pool(source, tmp_path / "out", "--ids", take=2).returncode == 0
-    first, second = report_in(tmp_path / "out")["images_chosen"]
-    shutil.copy(images / "yard/north" / "4.jpg", first["key"])
+    replaced, gone = source / "3.jpg", source / "5.jpg"
+    assert pool(source, tmp_path / "out", take=5).returncode == 0
+    former = {each["key"]: each["id"] for each in report_in(tmp_path / "out")["images_chosen"]}
+    engine.analysed.clear()
+    shutil.copy(images / "yard/north" / "4.jpg", replaced)
+    gone.unlink()
 
-    done = pool(source, tmp_path / "out", take=2)
+    done = pool(source, tmp_path / "out", take=5)
 
-    assert done.returncode == 0, engine.analysed
+    assert (done.returncode, engine.analysed) == (0, [str(replaced)])
+    report = report_in(tmp_path / "out")
+    found = {each["key"]: each["id"] for each in report["images_chosen"]}
+    assert found.keys() == former.keys() - {str(gone)}
+    assert {key for key in found if found[key] != former[key]} == {str(replaced)}
+    other = next(each for each in report["images_chosen"] if each["key"] == str(replaced))
+    assert other["sha256"] == hashlib.sha256(replaced.read_bytes()).hexdigest()
+    assert (report["gone"], report["images_gone"]) == (1, [str(gone)])
+    assert f"are in no SOURCE any more, such as {gone}" in done.stdout
+    assert {path.stem for path in (tmp_path / "out" / "images").iterdir()} == set(found.values())
+
+
+@pytest.mark.slow
+def test_an_image_that_changes_after_it_was_analysed_is_named(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Path(shutil.copytree(images / "gate", tmp_path / "gate"))
+    taken = _ReplacedLater(source / "3.jpg", images / "yard/north" / "4.jpg")
+    monkeypatch.setattr(pool_parts, "engine_of", lambda *_, **__: taken)
+
+    done = pool(source, tmp_path / "out", take=5)
+
     assert "1 chosen images cannot be read any more" in done.stdout
-    assert ids_in(tmp_path / "out") == [second["id"]]
-    assert [path.stem for path in (tmp_path / "out" / "images").iterdir()] == [second["id"]]
+    stored = {path.stem for path in (tmp_path / "out" / "images").iterdir()}
+    assert stored == set(ids_in(tmp_path / "out"))
+    assert str(source / "3.jpg") not in {
+        each["key"] for each in report_in(tmp_path / "out")["images_chosen"]
+    }
 
 
 @pytest.mark.slow
-def test_an_image_that_is_gone_stays_where_it_was_chosen(
-    images: Path, tmp_path: Path, engine: InlineEngine
+def test_an_image_that_changes_later_stays_where_it_was_stored(
+    images: Path, tmp_path: Path, engine: InlineEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = Path(shutil.copytree(images / "gate", tmp_path / "gate"))
-    assert pool(source, tmp_path / "out", take=2).returncode == 0
+    assert pool(source, tmp_path / "out", take=5).returncode == 0, engine.analysed
     chosen = ids_in(tmp_path / "out")
-    shutil.copy(
-        images / "yard/north" / "4.jpg", report_in(tmp_path / "out")["images_chosen"][0]["key"]
-    )
+    taken = _ReplacedLater(source / "3.jpg", images / "yard/north" / "4.jpg")
+    monkeypatch.setattr(pool_parts, "engine_of", lambda *_, **__: taken)
 
-    assert pool(source, tmp_path / "out", take=2).returncode == 0, engine.analysed
+    assert pool(source, tmp_path / "out", take=5).returncode == 0
 
     assert ids_in(tmp_path / "out") == chosen
+
+
+class _ReplacedLater(InlineEngine):
+    """Replaces an image once all are analysed."""
+
+    def __init__(self, image: Path, other: Path) -> None:
+        super().__init__()
+        self._image, self._other = image, other
+
+    def run(self, *arguments: Any) -> None:
+        super().run(*arguments)
+        shutil.copy(self._other, self._image)
 
 
 @pytest.mark.slow

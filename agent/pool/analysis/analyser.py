@@ -45,13 +45,15 @@ class PoolAnalyser:
         """Yield the rows of an item; see `agent.pool.engine.Analyser`."""
         try:
             if item.kind is ItemKind.RECORDING:
-                yield from self._recordings.rows(item, first_frame=first_frame)
+                for row in self._recordings.rows(item, first_frame=first_frame):
+                    yield replace(row, version=item.version)
             elif item.kind is ItemKind.CAPTURE:
-                yield self._capture(item)
+                yield replace(self._capture(item), version=item.version)
             else:
-                yield self._image(item)
+                yield replace(self._image(item), version=item.version)
         except UnusableImage as error:
-            yield PoolRow(key=item.key, problem=printable(error, _LONGEST))
+            problem = printable(error, _LONGEST)
+            yield PoolRow(key=item.key, version=item.version, problem=problem)
 
     def _image(self, item: PoolItem) -> PoolRow:
         image = pool_image(item, self._parts.reader.read(item), self._parts.masks_of(item))

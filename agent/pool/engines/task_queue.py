@@ -13,7 +13,7 @@ class TaskQueue:
 
     def __init__(self, items: Sequence[PoolItem], kept: Kept) -> None:
         self._kept = kept
-        self._left = sum(item.key not in kept.finished for item in items)
+        self._left = sum(item.identity not in kept.finished for item in items)
         self._tasks = self._in_order(items)
         self._back: deque[Task] = deque()
         self._alone: deque[Task] = deque()
@@ -54,5 +54,5 @@ class TaskQueue:
         for recordings in (True, False):
             for item in items:
                 is_recording = item.kind is ItemKind.RECORDING
-                if is_recording is recordings and item.key not in self._kept.finished:
-                    yield Task(item, self._kept.begun.get(item.key, 0))
+                if is_recording is recordings and item.identity not in self._kept.finished:
+                    yield Task(item, self._kept.begun.get(item.identity, 0))

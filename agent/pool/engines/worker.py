@@ -113,16 +113,17 @@ class _Worker:
 
     def _do(self, task: Task | GiveUp) -> None:
         if isinstance(task, GiveUp):
-            key = task.task.item.key
-            self._part.next_frame(key, first=task.task.first_frame)
-            self._part.add(PoolRow(key, problem=task.problem))
-            self._part.finish(key)
+            item = task.task.item
+            self._part.next_frame(item.identity, first=task.task.first_frame)
+            self._part.add(PoolRow(item.key, version=item.version, problem=task.problem))
+            self._part.finish(item.identity)
             self._connection.send(Advanced(1, 1, is_done=True))
             return
-        if self._part.is_finished(task.item.key):  # the process was killed before it could tell
+        name = task.item.identity
+        if self._part.is_finished(name):  # the process was killed before it could tell
             self._connection.send(Advanced(0, 0, is_done=True))
             return
-        self._analyse(task.item, self._part.next_frame(task.item.key, first=task.first_frame))
+        self._analyse(task.item, self._part.next_frame(name, first=task.first_frame))
 
     def _analyse(self, item: PoolItem, first_frame: int) -> None:
         images = unreadable = 0
@@ -137,7 +138,7 @@ class _Worker:
                 self._listen()
                 if self._is_stopping:
                     return
-        self._part.finish(item.key)
+        self._part.finish(item.identity)
         self._connection.send(Advanced(images, unreadable, is_done=True))
 
 

@@ -22,7 +22,7 @@ from agent.record.schema import image_facts
 from agent.record.summary import sides
 
 _INVALID = "invalid_output"  # the rule of frames of which the model's output is incomplete
-_CHANGED = "it has changed since it was analysed; a new --out analyses it again"
+_CHANGED = "it has changed since it was analysed; call it again to analyse it again"
 
 
 @dataclass(frozen=True, slots=True)

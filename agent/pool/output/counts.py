@@ -1,6 +1,7 @@
 """Counts what the analysis found: one pass over the rows, and nothing but counts in memory."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agent.pool.rows import PoolRow
@@ -14,6 +15,8 @@ class PoolCounts:
     unusable: int = 0  # black, covered or frozen images
     degraded: int = 0  # dark, overexposed or blurred ones
     problems: dict[str, str] = field(default_factory=dict)  # keys of unreadable images, and why
+    gone: Sequence[str] = ()
+    """Keys of items that were analysed by an earlier call and are in no source any more."""
     other_models: Counter[str] = field(default_factory=Counter)
     """Captures by the model that made them, where it is not the pool's."""
 

@@ -14,6 +14,9 @@ from agent.pool.sources.found import SourceSummary
 
 SCHEMA = 1
 
+MOST_GONE = 1000
+"""Images that are in no source any more which are named; all are counted."""
+
 _DIGITS = 4
 
 
@@ -45,6 +48,7 @@ def report_of(
         "degraded": counts.degraded,
         "near_duplicates": choice.near_duplicates,
         "shown_before": choice.shown_before,
+        "gone": len(counts.gone),
         "other_models": dict(counts.other_models.most_common()),
         "chosen": len(chosen),
         "expected_failures": round(failures, _DIGITS),
@@ -56,6 +60,7 @@ def report_of(
         "warnings": list(warnings),
         "images_lost": [{"key": key, "problem": why} for key, why in sorted(lost.items())],
         "near_duplicates_named": [asdict(each) for each in choice.named_duplicates],
+        "images_gone": list(counts.gone[:MOST_GONE]),
         "images_chosen": [_image(each) for each in chosen],
         "images_unreadable": [
             {"key": key, "problem": why} for key, why in sorted(counts.problems.items())

@@ -1,10 +1,10 @@
 """Lists the images, recordings and captures below a folder, in the order of their paths.
 
-Names alone are read. Hidden files and folders are passed over, and so is a folder of the output.
-A link to a folder is not followed, so there are no loops. A link to a file is read where what it
-names is in a hidden place below the source, as of tools that keep versions of data sets; what it
-names elsewhere below the source is listed anyway. A link that leaves the source is passed over:
-nothing is read that the source does not hold.
+Names, sizes and times alone are read. Hidden files and folders are passed over, and so is a folder
+of the output. A link to a folder is not followed, so there are no loops. A link to a file is read
+where what it names is in a hidden place below the source, as of tools that keep versions of data
+sets; what it names elsewhere below the source is listed anyway. A link that leaves the source is
+passed over: nothing is read that the source does not hold.
 """
 
 import os
@@ -19,6 +19,7 @@ from agent.pool.sources.faults import OF_THE_MACHINE
 from agent.pool.sources.found import Found, SourceSummary, Stream
 from agent.pool.sources.item_list import ItemGroup
 from agent.pool.sources.kinds import HIDDEN, LINK, OUTPUT, OWN_FOLDERS, UNUSABLE, ending, kind_of
+from agent.pool.sources.versions import file_version
 from agent.printable import printable
 from agent.record.verdicts import is_capture_id
 
@@ -93,7 +94,9 @@ class FolderSource:
                 kind = ItemKind.CAPTURE
             else:
                 self._summary.without_record += 1
-        return folder.path + name, folder.groups[kind], 0
+        group = folder.groups[kind]
+        record = f"{group.records}{stem}.json" if kind is ItemKind.CAPTURE else ""
+        return folder.path + name, group, *_size_and_version(folder.path + name, record)
 
     def _opened(self, path: str) -> _Folder:
         """List a folder; of a dataset folder only what has images of its own."""
@@ -221,7 +224,18 @@ def files_of(paths: Collection[Path], names: Mapping[str, str]) -> Iterator[Foun
                 camera = path.parent.parent.name or "root"
         if kind is ItemKind.RECORDING:
             camera = "" if is_one_folder else f"{camera}/"
-        yield f"{path}", ItemGroup(folder, kind, _camera(camera), records), 0
+        group = ItemGroup(folder, kind, _camera(camera), records)
+        own_record = f"{records}{path.stem}.json" if records else ""
+        yield f"{path}", group, *_size_and_version(f"{path}", own_record)
+
+
+def _size_and_version(path: str, record: str) -> tuple[int, int]:
+    """Return bytes and version of an image or recording; zeros where the reader will say why."""
+    try:
+        files = [Path(each).stat() for each in (path, record) if each]
+    except OSError:
+        return 0, 0
+    return files[0].st_size, file_version(*files)
 
 
 def _is_record(name: str) -> bool:

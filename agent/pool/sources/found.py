@@ -12,8 +12,8 @@ from agent.printable import printable
 _MOST = 1000  # problems that are kept; all are counted
 _LONGEST = 500  # characters of a name in a problem
 
-Found = tuple[str, ItemGroup, int]
-"""Key, group and bytes of one item."""
+Found = tuple[str, ItemGroup, int, int]
+"""Key, group, bytes and version of one item."""
 
 Stream = Iterator[Found]
 """The items of a source, sorted by key."""

@@ -20,17 +20,17 @@ class ItemGroup:
     records: str = ""
     """What the keys of the records of captures begin with."""
 
-    def item(self, name: str, size: int) -> PoolItem:
+    def item(self, name: str, size: int, version: int) -> PoolItem:
         """Return the item whose key is `prefix` + `name`."""
         camera = self.camera + name if self.kind is ItemKind.RECORDING else self.camera
         record = f"{self.records}{name.rpartition('.')[0]}.json" if self.records else ""
-        return PoolItem(self.prefix + name, self.kind, camera, record, size)
+        return PoolItem(self.prefix + name, self.kind, camera, record, size, version)
 
 
 class ItemList(Sequence[PoolItem]):
     """Items by number, made when they are asked for.
 
-    Each takes the bytes of its name and 20 more; folders are kept once. Can be pickled.
+    Each takes the bytes of its name and 28 more; folders are kept once. Can be pickled.
     """
 
     def __init__(self) -> None:
@@ -38,10 +38,11 @@ class ItemList(Sequence[PoolItem]):
         self._ends = array("Q")
         self._group_of = array("I")
         self._sizes = array("Q")
+        self._versions = array("Q")
         self._groups: list[ItemGroup] = []
         self._numbers: dict[ItemGroup, int] = {}
 
-    def add(self, key: str, group: ItemGroup, size: int) -> None:
+    def add(self, key: str, group: ItemGroup, size: int, version: int) -> None:
         """Add an item; its key begins with the prefix of its group."""
         number = self._numbers.get(group)
         if number is None:
@@ -51,6 +52,7 @@ class ItemList(Sequence[PoolItem]):
         self._ends.append(len(self._names))
         self._group_of.append(number)
         self._sizes.append(size)
+        self._versions.append(version)
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -69,4 +71,5 @@ class ItemList(Sequence[PoolItem]):
     def _item(self, number: int) -> PoolItem:
         begin = self._ends[number - 1] if number else 0
         name = self._names[begin : self._ends[number]].decode()
-        return self._groups[self._group_of[number]].item(name, self._sizes[number])
+        group = self._groups[self._group_of[number]]
+        return group.item(name, self._sizes[number], self._versions[number])

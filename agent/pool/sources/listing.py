@@ -62,21 +62,23 @@ def list_items(
 def _merged(checked: Sequence[CheckedSource], progress: Callable[[int], None] | None) -> ItemList:
     items = ItemList()
     last = ""
-    for key, number, group, size in heapq.merge(*map(_numbered, range(len(checked)), checked)):
+    for key, number, group, size, version in heapq.merge(
+        *map(_numbered, range(len(checked)), checked)
+    ):
         summary = checked[number].summary
         if key == last:
             summary.repeated += 1
             continue
         last = key
         summary.items[group.kind] += 1
-        items.add(key, group, size)
+        items.add(key, group, size, version)
         if progress is not None and len(items) % _TOLD == 0:
             progress(len(items))
     return items
 
 
-def _numbered(number: int, source: CheckedSource) -> Iterator[tuple[str, int, ItemGroup, int]]:
-    return ((key, number, group, size) for key, group, size in source.items())
+def _numbered(number: int, source: CheckedSource) -> Iterator[tuple[str, int, ItemGroup, int, int]]:
+    return ((key, number, group, size, version) for key, group, size, version in source.items())
 
 
 def _readable(checked: Sequence[CheckedSource]) -> dict[str, str]:

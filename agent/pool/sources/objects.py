@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from agent.dataset.bucket import Bucket, ObjectDenied, ObjectMissing
+from agent.dataset.bucket import Bucket, ListedObject, ObjectDenied, ObjectMissing
 from agent.dataset.bucket_address import SCHEME
 from agent.errors import ConfigurationError
 from agent.pool.items import ItemKind
@@ -19,6 +19,7 @@ from agent.pool.sources.found import Found, SourceSummary, Stream
 from agent.pool.sources.item_list import ItemGroup
 from agent.pool.sources.kinds import AGENT, FOLDER, HIDDEN, OUTPUT, OWN_FOLDERS, ending, kind_of
 from agent.pool.sources.sorted_objects import SortedObjects
+from agent.pool.sources.versions import object_version
 from agent.printable import printable
 from agent.record.verdicts import is_capture_id
 
@@ -34,7 +35,7 @@ class _Capture:
     """The objects of what may be a capture; they follow each other."""
 
     place: str = ""  # key without ending
-    sizes: dict[str, int] = field(default_factory=dict)  # by ending
+    parts: dict[str, ListedObject] = field(default_factory=dict)  # by ending
     after: list[Found] = field(default_factory=list)  # others that are between them
 
 
@@ -61,7 +62,7 @@ class BucketSource:
         self._summary = summary
         self._objects = SortedObjects(bucket, place, summary, is_sorted=is_sorted)
         self._groups: dict[tuple[str, ItemKind, str], ItemGroup] = {}
-        self._records_of: dict[str, set[str]] = {}
+        self._records_of: dict[str, dict[str, str]] = {}
         self._samples: list[str] = []  # keys of items: the 1st, 2nd, 4th, 8th, ...
         self._count = 0
 
@@ -94,25 +95,25 @@ class BucketSource:
         """
         pending = _Capture()
         is_any = False
-        for key, size in self._objects:
-            is_any = True
-            if pending.sizes and not key.startswith(f"{pending.place}."):
+        for found in self._objects:
+            key, is_any = found.key, True
+            if pending.parts and not key.startswith(f"{pending.place}."):
                 yield from self._capture(pending)
                 pending = _Capture()
-            if self._is_passed_over(key, size):
+            if self._is_passed_over(key, found.size):
                 continue
             place, _, kind = key.rpartition(".")
             if kind in _PARTS and (
                 place == pending.place or is_capture_id(place.rpartition("/")[2])
             ):
                 pending.place = place
-                pending.sizes[kind] = size
-            elif found := self._file(key, size):
-                if pending.sizes:
-                    pending.after.append(found)
+                pending.parts[kind] = found
+            elif item := self._file(found):
+                if pending.parts:
+                    pending.after.append(item)
                 else:
-                    yield found
-        if pending.sizes:
+                    yield item
+        if pending.parts:
             yield from self._capture(pending)
         if not is_any:
             yield from self._alone()
@@ -120,18 +121,18 @@ class BucketSource:
     def _alone(self) -> Stream:
         """Yield the object whose key is the prefix; its folder is the source then."""
         key = self._prefix
-        size = self._bucket.size(key) if kind_of(key) else None
-        if size is None:
+        found = self._bucket.about(key) if kind_of(key) else None
+        if found is None:
             return
         place, _, kind = key.rpartition(".")
         folder, _, stem = place.rpartition("/")
         self._look_below(folder)
         if kind == "jpg" and is_capture_id(stem):
-            has_record = self._bucket.size(f"{place}.json") is not None
-            sizes = {"jpg": size, **({"json": 1} if has_record else {})}
-            yield from self._capture(_Capture(place, sizes))
-        elif found := self._file(key, size):
-            yield found
+            record = self._bucket.about(f"{place}.json")
+            parts = {"jpg": found, **({"json": record} if record is not None else {})}
+            yield from self._capture(_Capture(place, parts))
+        elif item := self._file(found):
+            yield item
 
     def _look_below(self, prefix: str) -> None:
         parts = [self.name, *filter(None, prefix.split("/"))]
@@ -169,8 +170,8 @@ class BucketSource:
                     return True
         return False
 
-    def _file(self, key: str, size: int) -> Found | None:
-        folder, _, name = key.rpartition("/")
+    def _file(self, found: ListedObject) -> Found | None:
+        folder, _, name = found.key.rpartition("/")
         kind = kind_of(name)
         if kind is None:
             is_own = folder.rpartition("/")[2] in _OWN and name.endswith((".json", ".jsonl"))
@@ -183,31 +184,31 @@ class BucketSource:
             camera = f"{inside}/" if inside else ""
         else:
             camera = inside or self._name
-        return self._found(key, kind, camera, size)
+        return self._found(found, kind, camera)
 
     def _capture(self, capture: _Capture) -> Iterator[Found]:
         folder, _, stem = capture.place.rpartition("/")
         camera = self._device(folder)
-        if "jpg" in capture.sizes:
-            kind, records = ItemKind.IMAGE, ""
-            if "json" in capture.sizes:
+        if "jpg" in capture.parts:
+            kind, records, tag = ItemKind.IMAGE, "", ""
+            if "json" in capture.parts:
                 kind, records = ItemKind.CAPTURE, f"{folder}/" if folder else ""
+                tag = capture.parts["json"].tag
             elif folder == "images" or folder.endswith("/images"):
                 dataset = folder.removesuffix("images").removesuffix("/")
                 if stem in (names := self._records(dataset)):
-                    names.remove(stem)
+                    tag = names.pop(stem)
                     kind = ItemKind.CAPTURE
                     records = f"{dataset}/records/" if dataset else "records/"
                     camera = self._device(dataset)
             self._summary.without_record += kind is ItemKind.IMAGE
-            size = capture.sizes["jpg"]
             if kind is ItemKind.CAPTURE:
                 records = self._begin + records
-            yield self._found(f"{capture.place}.jpg", kind, camera, size, records)
-        elif "json" in capture.sizes and _DATE.fullmatch(folder.rpartition("/")[2]):
+            yield self._found(capture.parts["jpg"], kind, camera, records, tag)
+        elif "json" in capture.parts and _DATE.fullmatch(folder.rpartition("/")[2]):
             self._summary.problem(f"{self._begin}{capture.place}.json", "its image is missing")
         else:
-            self._summary.passed_over.update(f".{kind}" for kind in capture.sizes)
+            self._summary.passed_over.update(f".{kind}" for kind in capture.parts)
         yield from capture.after
 
     def _device(self, folder: str) -> str:
@@ -216,7 +217,11 @@ class BucketSource:
         before, _, last = inside.rpartition("/")
         return (before if _DATE.fullmatch(last) else inside) or self._name
 
-    def _found(self, key: str, kind: ItemKind, camera: str, size: int, records: str = "") -> Found:
+    def _found(
+        self, found: ListedObject, kind: ItemKind, camera: str, records: str = "", tag: str = ""
+    ) -> Found:
+        """Return an item; `tag` is that of the record of a capture."""
+        key = found.key
         prefix = f"{self._begin}{key[: key.rfind('/') + 1]}"
         known = (prefix, kind, records)
         group = self._groups.get(known)
@@ -227,16 +232,19 @@ class BucketSource:
         self._count += 1
         if self._count & (self._count - 1) == 0:
             self._samples.append(key)
-        return self._begin + key, group, size
+        tags = (found.tag, tag) if tag else (found.tag,)
+        return self._begin + key, group, found.size, object_version(*tags)
 
-    def _records(self, dataset: str) -> set[str]:
-        """Return the ids of the records of a dataset folder whose images were not seen yet."""
+    def _records(self, dataset: str) -> dict[str, str]:
+        """Return the records of a dataset folder whose images were not seen yet: ETags by id."""
         known = self._records_of.get(dataset)
         if known is None:
             if len(self._records_of) >= _RECORDS_KEPT:
                 self._records_of.pop(next(iter(self._records_of)))
             below = f"{dataset}/records" if dataset else "records"
-            names = (key.rpartition("/")[2] for key, _ in self._bucket.objects(below))
-            stems = (name.removesuffix(".json") for name in names if name.endswith(".json"))
-            known = self._records_of[dataset] = {stem for stem in stems if is_capture_id(stem)}
+            known = self._records_of[dataset] = {}
+            for each in self._bucket.listed(below):
+                name = each.key.rpartition("/")[2]
+                if name.endswith(".json") and is_capture_id(name.removesuffix(".json")):
+                    known[name.removesuffix(".json")] = each.tag
         return known

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from agent.dataset.bucket import Bucket, OddName
+from agent.dataset.bucket import Bucket, ListedObject, OddName
 from agent.dataset.bucket_address import SCHEME
 from agent.pool.sources.found import SourceSummary
 
@@ -12,7 +12,7 @@ class NotSorted(Exception):
 
 
 class SortedObjects:
-    """Key and bytes of each object below a prefix, sorted by key.
+    """Each object below a prefix, sorted by key.
 
     Names that the library cannot read, as with `//`, end a listing. Then the rest is listed folder
     by folder, and only what is directly in a folder with such a name is left out, and named.
@@ -28,40 +28,44 @@ class SortedObjects:
         self._summary = summary
         self._is_sorted = is_sorted
 
-    def __iter__(self) -> Iterator[tuple[str, int]]:
+    def __iter__(self) -> Iterator[ListedObject]:
         if not self._is_sorted:
             yield from sorted(self._objects())
             return
         last = ""
-        for key, size in self._objects():
-            if key < last:
+        for each in self._objects():
+            if each.key < last:
                 raise NotSorted
-            last = key
-            yield key, size
+            last = each.key
+            yield each
 
-    def _objects(self) -> Iterator[tuple[str, int]]:
+    def _objects(self) -> Iterator[ListedObject]:
         last = ""
         try:
-            for key, size in self._bucket.objects(self._prefix):
-                last = max(last, key)
-                yield key, size
+            for each in self._bucket.listed(self._prefix):
+                last = max(last, each.key)
+                yield each
         except OddName:
-            for key, size in self._by_folders():
-                if key > last:
-                    yield key, size
+            yield from (each for each in self._by_folders() if each.key > last)
 
-    def _by_folders(self) -> Iterator[tuple[str, int]]:
-        stack = [iter([(f"{self._prefix}/", 0)])]
+    def _by_folders(self) -> Iterator[ListedObject]:
+        stack = [iter([_folder(self._prefix)])]
         while stack:
-            key, size = next(stack[-1], ("", 0))
-            if not key:
+            found = next(stack[-1], None)
+            if found is None:
                 stack.pop()
-            elif not key.endswith("/"):
-                yield key, size
+            elif not found.key.endswith("/"):
+                yield found
             else:
                 try:
-                    folders, objects = self._bucket.level(key.removesuffix("/"))
+                    folders, objects = self._bucket.listed_level(found.key.removesuffix("/"))
                 except OddName as error:
-                    self._summary.problem(f"{self._begin}{key}", f"it is left out: {error.why}")
+                    self._summary.problem(
+                        f"{self._begin}{found.key}", f"it is left out: {error.why}"
+                    )
                     continue
-                stack.append(iter(sorted([*((f"{each}/", 0) for each in folders), *objects])))
+                stack.append(iter(sorted([*map(_folder, folders), *objects])))
+
+
+def _folder(key: str) -> ListedObject:
+    return ListedObject(f"{key}/", 0, "")

@@ -23,7 +23,7 @@ _SINCE = struct.Struct(">q")
 _ROW, _FINISHED = b"R", b"F"
 _LONGEST = 1_000_000_000  # bytes of a frame; more is no length
 
-ITEM_COLUMNS = ("item", "since", "frame", "is_last", "problem")
+ITEM_COLUMNS = ("item", "version", "since", "frame", "is_last", "problem")
 """What of a row tells whether its item is finished."""
 
 HEAD_BYTES = _HEAD.size

@@ -11,11 +11,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from agent.pool.candidates import Candidate
+from agent.pool.items import identity
 from agent.pool.rows import PoolRow
 from agent.pool.store.groups import Numbers, RowGroups
 from agent.pool.store.index import read_indexes
 from agent.pool.store.part import sealed_parts
-from agent.pool.store.schema import SCHEMA, storable
+from agent.pool.store.schema import SCHEMA, restored, storable
 from agent.pool.store.sealed import DamagedPart
 from agent.pool.store.store import PartStore
 
@@ -24,7 +25,9 @@ _T = TypeVar("_T", bound=np.generic)
 SHARD_ROWS = 65_536
 
 _WINDOW = 2048  # rows that are in memory as objects
-_VIEW = tuple(name for name in SCHEMA.names if name not in {"record", "problem", "other_model"})
+_VIEW = tuple(
+    name for name in SCHEMA.names if name not in {"version", "record", "problem", "other_model"}
+)
 _FACTS = ("key", "frame", "camera", "is_degraded", "is_unusable", "problem", "other_model")
 _CHECKED = 65_536  # keys that are compared at once
 
@@ -49,19 +52,24 @@ class RowOrder:
     While it is made it holds all keys once, later 9 bytes of each row.
     """
 
+    left_out: frozenset[str]
+    """Keys of items that have rows which do not count: of another version, or not among `items`."""
+
     def __init__(self, store: PartStore, items: Collection[str] | None = None) -> None:
-        """`items`: the keys of the items that count; None = all that the store has."""
+        """`items`: the identities of the items that count; None = all that the store has."""
         store.seal()
         self._place = store.place
         self._names = sealed_parts(store.place)
         wanted = frozenset(map(storable, items)) if items is not None else None
         keys, places, usable, lacking = [], [], [], []
+        left_out: set[str] = set()
         for number, table in self._tables():
-            chosen = _wanted(table, wanted)
+            chosen = _wanted(table, wanted, left_out)
             keys.extend(table["key"].take(pa.array(chosen)).chunks)
             places.append((np.full(len(chosen), number, np.uint32), chosen.astype(np.uint32)))
             usable.append(_usable(table)[chosen])
             lacking.append(_lacking(table)[chosen])
+        self.left_out = frozenset(left_out)
         order = _sorted_once(pa.chunked_array(keys, pa.string()), _joined(lacking, np.bool_))
         self._places = _Places(
             _joined([part for part, _ in places], np.uint32)[order],
@@ -93,15 +101,24 @@ class RowOrder:
         Raises `KeyError` with one that is not there.
         """
         wanted = pa.array(map(storable, keys), pa.string())
+        counting = self._counting()
         found: dict[str, PoolRow] = {}
         for number, names in self._tables():
             is_wanted = pc.and_(pc.is_in(names["key"], wanted), pc.equal(names["problem"], ""))
             places = np.flatnonzero(is_wanted.to_numpy()).astype(np.uint32)
+            if counting is not None:
+                places = places[_are_in(counting, _numbers(np.uint32(number), places))]
             if len(places):
                 groups = RowGroups(self._place, self._names, SCHEMA.names)
                 rows = groups.rows(np.full(len(places), number, np.uint32), places)
                 found |= {row.key: row for row in rows}
         return [found[key] for key in keys]
+
+    def _counting(self) -> NDArray[np.uint64] | None:
+        """Return the numbers of the rows that count, sorted; None if no others are there."""
+        if not self.left_out:
+            return None
+        return np.sort(_numbers(self._places.parts, self._places.rows))
 
     def _tables(self) -> Iterator[tuple[int, pa.Table]]:
         """Yield number and index of each part."""
@@ -147,11 +164,28 @@ def _windows(places: _Places, reader: RowGroups) -> Iterator[PoolRow]:
         yield from reader.rows(window.parts, window.rows)
 
 
-def _wanted(table: pa.Table, items: frozenset[str] | None) -> NDArray[np.intp]:
-    """Return the places of the rows of some items."""
+def _wanted(table: pa.Table, items: frozenset[str] | None, left_out: set[str]) -> NDArray[np.intp]:
+    """Return the places of the rows of some items; add the keys of the others to `left_out`."""
     if items is None:
         return np.arange(table.num_rows)
-    return np.flatnonzero([item in items for item in table["item"].to_pylist()])
+    keys, versions = table["item"].to_pylist(), table["version"].to_pylist()
+    are_wanted = [identity(*each) in items for each in zip(keys, versions, strict=True)]
+    left_out.update(
+        restored(key) for key, is_wanted in zip(keys, are_wanted, strict=True) if not is_wanted
+    )
+    return np.flatnonzero(are_wanted)
+
+
+def _numbers(parts: Numbers | np.uint32, rows: Numbers) -> NDArray[np.uint64]:
+    """Return one number for each place, in the order of part and row."""
+    return np.uint64(2**32) * parts + rows
+
+
+def _are_in(sorted_numbers: NDArray[np.uint64], some: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    if not len(sorted_numbers):
+        return np.zeros(len(some), np.bool_)
+    near = np.searchsorted(sorted_numbers, some).clip(max=len(sorted_numbers) - 1)
+    return np.asarray(sorted_numbers[near] == some, np.bool_)
 
 
 def _usable(table: pa.Table) -> NDArray[np.bool_]:

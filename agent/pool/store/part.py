@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from agent.pool.items import identity
 from agent.pool.rows import PoolRow
 from agent.pool.store import journal
 from agent.pool.store.index import PartIndex, read_indexes
@@ -40,35 +41,35 @@ class Part:
             self._rows, self._bytes = len(kept.rows), kept.size
             take_journal(kept, self._spans)
 
-    def is_finished(self, key: str) -> bool:
+    def is_finished(self, item: str) -> bool:
         """Whether all rows of an item are kept in this part."""
-        return self._spans.is_finished(key)
+        return self._spans.is_finished(item)
 
-    def next_frame(self, key: str, *, first: int = 0) -> int:
+    def next_frame(self, item: str, *, first: int = 0) -> int:
         """Return the first frame of an item that this part does not have; 0 without any row.
 
         `first`: the first frame that all other parts lack.
         """
-        if first > self._spans.next_frame(key):
-            self._spans.add(key, 0, first - 1, is_last=False)
-        return self._spans.next_frame(key)
+        if first > self._spans.next_frame(item):
+            self._spans.add(item, 0, first - 1, is_last=False)
+        return self._spans.next_frame(item)
 
     def add(self, row: PoolRow) -> None:
         """Keep a row. Those of a recording come in the order of its frames."""
         if self._rows >= MOST_ROWS or self._bytes >= MOST_BYTES:
             self._seal()
-        since = self._spans.next_frame(row.item)
+        since = self._spans.next_frame(row.identity)
         self._append(journal.row_frame(batch_of(row, since=since)))
         self._rows += 1
-        self._spans.add(row.item, since, row.frame, is_last=row.frame is None)
+        self._spans.add(row.identity, since, row.frame, is_last=row.frame is None)
 
-    def finish(self, key: str) -> None:
+    def finish(self, item: str) -> None:
         """Note that all rows of an item are kept."""
-        if self._spans.is_finished(key):
+        if self._spans.is_finished(item):
             return
-        after = self._spans.next_frame(key)
-        self._append(journal.finished_frame(key, after))
-        self._spans.end(key, after)
+        after = self._spans.next_frame(item)
+        self._append(journal.finished_frame(item, after))
+        self._spans.end(item, after)
 
     def close(self) -> None:
         """Seal the part: it is complete, and never written again."""
@@ -133,7 +134,7 @@ def take_journal(kept: journal.Journal, spans: Spans) -> None:
     """Add what a journal holds to `spans`."""
     for batch in kept.rows:
         values = journal.as_values(batch)
-        item = restored(values["item"])
+        item = identity(restored(values["item"]), values["version"])
         if not spans.add_problem(item, values["problem"]):
             spans.add(item, values["since"], values["frame"], is_last=values["is_last"])
     for item, after in kept.finished.items():
@@ -143,8 +144,9 @@ def take_journal(kept: journal.Journal, spans: Spans) -> None:
 def take_index(index: PartIndex, spans: Spans) -> None:
     """Add what a sealed part holds to `spans`."""
     columns = [index.table[name].to_pylist() for name in journal.ITEM_COLUMNS]
-    for item, since, frame, is_last, problem in zip(*columns, strict=True):
-        if not spans.add_problem(restored(item), problem):
-            spans.add(restored(item), since, frame, is_last=is_last)
+    for key, version, since, frame, is_last, problem in zip(*columns, strict=True):
+        item = identity(restored(key), version)
+        if not spans.add_problem(item, problem):
+            spans.add(item, since, frame, is_last=is_last)
     for item, after in index.finished_elsewhere.items():
         spans.end(item, after)

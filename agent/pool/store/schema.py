@@ -12,7 +12,7 @@ from agent.pool.rows import PoolRow, RowSuspect
 from agent.selection.feedback import Side
 from agent.selection.similarity import CROP_SIDE
 
-ROW_SCHEMA = 1
+ROW_SCHEMA = 2
 """Counted up when rows of earlier versions can no longer be used."""
 
 _BITS_BYTES = 32
@@ -38,6 +38,7 @@ SCHEMA = pa.schema(
     [
         ("key", pa.string()),
         ("item", pa.string()),  # key of the image, or of the recording that it is a frame of
+        ("version", pa.uint64()),  # of the item
         ("since", pa.int64()),  # the row stands for the frames from this one to `frame`
         ("frame", pa.int64()),
         ("is_last", pa.bool_()),  # with it all rows of the item are kept
@@ -61,7 +62,7 @@ SCHEMA = pa.schema(
 
 _ROW = pa.struct(list(SCHEMA))
 _TEXTS = ("key", "id", "camera", "sha256", "digest", "source", "other_model", "problem")
-_PLAIN = ("frame", "at", "width", "height", "is_degraded", "is_unusable")
+_PLAIN = ("version", "frame", "at", "width", "height", "is_degraded", "is_unusable")
 _ODD = re.compile("[\0\ud800-\udfff]")
 _ESCAPED = re.compile("\0([0-9a-f]{4})")
 

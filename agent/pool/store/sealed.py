@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from agent.errors import TemporaryError
+from agent.pool.items import identity
 from agent.pool.store.journal import Journal
 from agent.pool.store.schema import ROW_SCHEMA, SCHEMA, restored, storable
 
@@ -25,6 +26,7 @@ GROUP_ROWS = 256
 INDEX_COLUMNS = (
     "key",
     "item",
+    "version",
     "since",
     "frame",
     "is_last",
@@ -67,9 +69,9 @@ def sealed_bytes(journal: Journal) -> bytes:
     """Return the rows of a journal as Parquet; the last row of a finished item is marked."""
     # In one piece: Parquet takes three times as long to write rows one by one.
     table = pa.Table.from_batches(journal.rows, schema=SCHEMA).combine_chunks()
-    items = table["item"].to_pylist()
+    items = zip(table["item"].to_pylist(), table["version"].to_pylist(), strict=True)
     is_last = table["is_last"].to_pylist()
-    places = {item: n for n, item in enumerate(items)}
+    places = {identity(item, version): n for n, (item, version) in enumerate(items)}
     elsewhere: dict[str, int] = {}
     for item, since in journal.finished.items():
         place = places.get(storable(item))

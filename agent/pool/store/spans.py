@@ -33,7 +33,7 @@ class _Span:
 
 @dataclass(slots=True)
 class Spans:
-    """What is kept of each item. An image has one row; only recordings are kept track of."""
+    """What is kept of each item, by identity. An image has one row; only recordings have spans."""
 
     rows: int = 0
     unreadable: int = 0  # rows with a problem
@@ -84,12 +84,12 @@ class Spans:
         return span.next_frame if span is not None else 0
 
     def finished(self) -> frozenset[str]:
-        """Return the keys of all finished items."""
+        """Return all finished items."""
         self._finished.update(item for item, span in self._recordings.items() if span.is_finished)
         return frozenset(self._finished)
 
     def unread(self) -> frozenset[str]:
-        """Return the keys of all items that are to be tried again."""
+        """Return all items that are to be tried again."""
         return frozenset(item for item in self._unread if not self.is_finished(item))
 
     def begun(self) -> Mapping[str, int]:

@@ -47,7 +47,7 @@ class PartStore:
         )
 
     def finished(self) -> frozenset[str]:
-        """Return the keys of the items whose rows are all kept, also of those to try again."""
+        """Return the identities of the items whose rows are all kept, or that are tried again."""
         kept = self.kept()
         return kept.finished | kept.unread if kept.unread else kept.finished
 

@@ -25,6 +25,12 @@ def check_settings(place: Place, settings: Mapping[str, str]) -> None:
         place.write(_FILE, json.dumps(wanted, indent=1, sort_keys=True).encode())
         return
     kept = _read(place, data)
+    if kept.get(_SCHEMA) != wanted[_SCHEMA]:
+        raise ConfigurationError(
+            f"cannot go on in {place.name}: another version of capture-agent analysed its images "
+            f"({_SCHEMA} {_shown(kept, _SCHEMA)}, and this one has {ROW_SCHEMA}). Give another "
+            f"--out, or delete {place.name} to analyse all again"
+        )
     names = [name for name in {**wanted, **kept} if wanted.get(name) != kept.get(name)]
     if names:
         lines = [f"{name} was {_shown(kept, name)}, is {_shown(wanted, name)}" for name in names]

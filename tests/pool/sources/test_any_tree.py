@@ -76,23 +76,25 @@ def test_each_image_of_any_tree_is_listed_once_whatever_the_sources(
 
 
 ITEMS = st.lists(
-    st.tuples(st.integers(0, 3), st.text(min_size=1), st.integers(0, 2**40)), max_size=30
+    st.tuples(
+        st.integers(0, 3), st.text(min_size=1), st.integers(0, 2**40), st.integers(0, 2**64 - 1)
+    ),
+    max_size=30,
 )
 
 
 @given(ITEMS)
-def test_a_list_of_items_gives_back_what_was_added(added: list[tuple[int, str, int]]) -> None:
+def test_a_list_of_items_gives_back_what_was_added(added: list[tuple[int, str, int, int]]) -> None:
     kinds = [kind_of("a.jpg"), kind_of("a.mp4")]
     groups = [ItemGroup(f"/{n}/", kind, "c") for n in range(2) for kind in kinds if kind]
     items = ItemList()
-    for group, name, size in added:
-        items.add(
-            groups[group].prefix + name.encode(errors="replace").decode(), groups[group], size
-        )
+    for group, name, size, version in added:
+        key = groups[group].prefix + name.encode(errors="replace").decode()
+        items.add(key, groups[group], size, version)
 
     expected = [
-        groups[group].item(name.encode(errors="replace").decode(), size)
-        for group, name, size in added
+        groups[group].item(name.encode(errors="replace").decode(), size, version)
+        for group, name, size, version in added
     ]
 
     assert list(items) == [items[n] for n in range(len(items))] == expected

@@ -60,6 +60,31 @@ def test_items_are_sorted_by_key_with_sources_in_any_order(tmp_path: Path) -> No
     assert len(keys) == 2 * len(names)
 
 
+def test_a_file_that_is_replaced_is_another_version(tmp_path: Path) -> None:
+    root = with_captures(tmp_path / "dev-1", 1, 2)
+    with_files(tmp_path, "a/1.jpg", "a/2.mp4", "a/3.jpg")
+
+    def versions() -> dict[str, int]:
+        return {
+            os.path.relpath(item.key, tmp_path): item.version for item in listed(tmp_path).items
+        }
+
+    first = versions()
+    (tmp_path / "a" / "1.jpg").write_bytes(b"longer than it was")
+    os.utime(tmp_path / "a" / "2.mp4", ns=(1, 1))
+    os.utime(root / "records" / f"{capture_id(2)}.json", ns=(1, 1))
+    second = versions()
+
+    assert 0 not in first.values()
+    assert {name for name in first if first[name] != second[name]} == {
+        "a/1.jpg",
+        "a/2.mp4",
+        f"dev-1/images/{capture_id(2)}.jpg",
+    }
+    one = listed(root / "images" / f"{capture_id(2)}.jpg").items[0]
+    assert one.version == second[f"dev-1/images/{capture_id(2)}.jpg"]
+
+
 def test_a_dataset_folder_gives_its_captures_alone(tmp_path: Path) -> None:
     root = with_captures(tmp_path / "dev-1", 1, 2)
     with_captures(root / "pose-17", 3)

@@ -181,15 +181,31 @@ def test_a_store_that_lists_in_no_order_gives_the_same_items(
     """As directory buckets do. The one thing that the real store here cannot be told."""
     delivered(store, *map(stored_capture, range(5)))
     whole = listed(store, "captures/yard")
-    real = Bucket.objects
+    real = Bucket.listed
     monkeypatch.setattr(
-        Bucket, "objects", lambda self, below="": iter(sorted(real(self, below), reverse=True))
+        Bucket, "listed", lambda self, below="": iter(sorted(real(self, below), reverse=True))
     )
 
     shuffled = listed(store, "captures/yard")
 
     assert list(shuffled.items) == list(whole.items)
     assert shuffled.sources == whole.sources
+
+
+def test_an_object_that_is_replaced_is_another_version(store: S3Store) -> None:
+    delivered(store, stored_capture(1), stored_capture(2))
+    store.write("captures/yard/z/1.jpg", b"x")
+    first = [item.version for item in listed(store, "captures/yard").items]
+    place = f"captures/yard/test/2026-05-28/{capture_id(2)}"
+    store.write(f"{place}.json", b"{}")
+    store.write("captures/yard/z/1.jpg", b"y")
+
+    second = [item.version for item in listed(store, "captures/yard").items]
+
+    assert 0 not in first
+    assert [one == other for one, other in zip(first, second, strict=True)] == [True, False, False]
+    assert listed(store, "captures/yard/z/1.jpg").items[0].version == second[-1]
+    assert listed(store, f"{place}.jpg").items[0].version == second[1]
 
 
 def test_a_bucket_of_which_nothing_may_be_read_is_refused_at_once(store: S3Store) -> None:
@@ -274,6 +290,8 @@ def test_a_tree_in_a_bucket_is_listed_like_one_in_a_folder(
 
         begin = f"s3://{store.bucket}/x/pool/"
         assert [
-            replace(item, key=item.key.removeprefix(begin), size=0) for item in remote.items
-        ] == [replace(item, key=item.key.removeprefix(f"{root}/")) for item in local.items]
+            replace(item, key=item.key.removeprefix(begin), version=0) for item in remote.items
+        ] == [
+            replace(item, key=item.key.removeprefix(f"{root}/"), version=0) for item in local.items
+        ]
         assert local.sources[0].items == remote.sources[0].items

@@ -49,6 +49,7 @@ def any_row(item: st.SearchStrategy[str] = _TEXT) -> st.SearchStrategy[PoolRow]:
         suspects=st.lists(_SUSPECT, max_size=3).map(tuple),
         source=_TEXT,
         record=st.binary(max_size=50),
+        version=st.integers(0, 2**64 - 1),
         other_model=_TEXT,
         problem=_TEXT,
     )

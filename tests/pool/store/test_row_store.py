@@ -4,12 +4,14 @@ import errno
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agent.errors import ConfigurationError, TemporaryError
 from agent.pool.candidates import Candidate
+from agent.pool.items import ItemKind, PoolItem
 from agent.pool.rows import NOT_READ, PoolRow, frame_key
 from agent.pool.store import part as part_module
 from agent.pool.store.local_place import LocalPlace, _LocalLog
@@ -20,6 +22,8 @@ from agent.pool.store.store import PartStore
 from agent.pool.store.terms import check_settings
 from agent.selection.view import View
 from tests.fakes.clock import ManualClock
+
+IMAGE, CLIP = ItemKind.IMAGE, ItemKind.RECORDING
 
 
 def store_in(folder: Path) -> PartStore:
@@ -269,6 +273,51 @@ def test_rows_of_other_settings_are_refused_with_each_difference(tmp_path: Path)
     assert "AGENT_MASKS was not set, is gate:0,0" in text
     assert "AGENT_FPS" not in text
     assert "Give another --out, or delete " in text
+
+
+def test_rows_of_another_version_of_the_agent_are_refused_by_name(tmp_path: Path) -> None:
+    place = store_in(tmp_path).place
+    (tmp_path / ".pool" / "settings.json").write_text('{"AGENT_FPS": "5", "row schema": "1"}')
+
+    with pytest.raises(ConfigurationError) as refused:
+        check_settings(place, {"AGENT_FPS": "5"})
+
+    assert "another version of capture-agent analysed its images (row schema 1" in str(
+        refused.value
+    )
+    assert "AGENT_FPS" not in str(refused.value)
+
+
+@pytest.mark.parametrize("part", ["a", "b"])
+@pytest.mark.parametrize("end", [lose, Part.close])
+def test_rows_of_a_replaced_item_count_no_more(
+    tmp_path: Path, part: str, end: Callable[[Part], None]
+) -> None:
+    image_1, clip_1 = PoolItem("/i", IMAGE, "", version=1), PoolItem("/r", CLIP, "", version=1)
+    image_2, clip_2 = replace(image_1, version=2), replace(clip_1, version=2)
+    first = store_in(tmp_path).part("a")
+    first.add(PoolRow("/i", id="old", version=1))
+    for number in range(3):
+        first.add(replace(frame_row("/r", number), version=1))
+    first.finish(clip_1.identity)
+    end(first)
+
+    store = store_in(tmp_path)
+    kept = store.kept()
+    assert kept.finished == {image_1.identity, clip_1.identity}
+    following = store.part(part)
+    assert not following.is_finished(image_2.identity)
+    assert following.next_frame(clip_2.identity) == 0
+    following.add(PoolRow("/i", id="new", version=2))
+    following.add(replace(frame_row("/r", 0), version=2))
+    following.finish(clip_2.identity)
+    following.close()
+
+    order = RowOrder(store, {image_2.identity, clip_2.identity})
+    assert [row.key for row in order.facts()] == ["/i", "/r#0"]
+    assert [row.id for row in order.rows(["/i", "/r#0"])] == ["new", "0"]
+    assert order.left_out == {"/i", "/r"}
+    assert {image_2.identity, clip_2.identity} <= store.kept().finished
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b'{"a": 1}', b"[" * 100_000, b"\xff"])

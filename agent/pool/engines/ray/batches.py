@@ -1,6 +1,6 @@
 """Batches of items: what a worker takes at a time, and writes as one part.
 
-The name of a part comes from the keys of its items. A batch that is run again, because its process
+The name of a part comes from its items. A batch that is run again, because its process
 was killed, therefore goes on in its own part, wherever it runs.
 """
 
@@ -41,8 +41,8 @@ def batches(queue: TaskQueue, size: int) -> Iterator[Batch]:
 
 def packed(tasks: Sequence[Task]) -> Batch:
     """Make a batch of tasks."""
-    keys = "\n".join(task.item.key for task in tasks).encode("utf-8", "surrogateescape")
-    name = f"ray-{hashlib.sha256(keys).hexdigest()[:20]}"
+    items = "\n".join(task.item.identity for task in tasks).encode("utf-8", "surrogateescape")
+    name = f"ray-{hashlib.sha256(items).hexdigest()[:20]}"
     told = [{"first_frame": task.first_frame, **asdict(task.item)} for task in tasks]
     return Batch(name, len(tasks), zlib.compress(json.dumps(told).encode()))
 

@@ -127,7 +127,7 @@ def _unfinished(failed: Sequence[Batch], store: RowStore, tally: Tally) -> list[
     finished = store.finished()
     left = []
     for batch in failed:
-        tasks = [task for task in unpacked(batch.data) if task.item.key not in finished]
+        tasks = [task for task in unpacked(batch.data) if task.item.identity not in finished]
         done = batch.items - len(tasks)
         tally.settle(batch.part, done=done, images=done)
         left += [packed([task]) for task in tasks]
@@ -139,9 +139,10 @@ def _give_up(fatal: Sequence[Batch], store: RowStore, tally: Tally) -> None:
     for batch in fatal:
         part = store.part(f"{batch.part}-crashed")
         for task in unpacked(batch.data):
-            part.next_frame(task.item.key, first=task.first_frame)
-            part.add(PoolRow(task.item.key, problem=f"{CRASHED} (its process ended each time)"))
-            part.finish(task.item.key)
+            item, problem = task.item, f"{CRASHED} (its process ended each time)"
+            part.next_frame(item.identity, first=task.first_frame)
+            part.add(PoolRow(item.key, version=item.version, problem=problem))
+            part.finish(item.identity)
         part.close()
         tally.settle(batch.part, done=batch.items, images=batch.items, unreadable=batch.items)
     if fatal:

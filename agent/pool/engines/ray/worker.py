@@ -61,7 +61,7 @@ class BatchWorker:
         every = max(EVERY_ITEMS, len(tasks) // _MESSAGES)
         for done, task in enumerate(tasks, 1):
             told = 0
-            if part.is_finished(task.item.key):
+            if part.is_finished(task.item.identity):
                 images += 1
             else:
                 coming = [each.item for each in tasks[done - 1 : done - 1 + EXPECTED]]
@@ -72,7 +72,7 @@ class BatchWorker:
                     while row.frame is not None and told + EVERY_FRAMES <= row.frame:
                         told += EVERY_FRAMES
                         yield done - 1, images, unreadable, False
-                part.finish(task.item.key)
+                part.finish(task.item.identity)
             if done % every == 0 and done < len(tasks):
                 yield done, images, unreadable, False
         part.close()
@@ -86,7 +86,7 @@ class BatchWorker:
         """
         item = task.item
         for is_second in (False, True):
-            first_frame = part.next_frame(item.key, first=task.first_frame)
+            first_frame = part.next_frame(item.identity, first=task.first_frame)
             self._analyser = self._analyser or self._make_analyser()
             try:
                 self._analyser.expect(coming)
@@ -101,7 +101,8 @@ class BatchWorker:
                 return
             if is_second:
                 self._count_crash(task, why)
-                yield PoolRow(item.key, problem=f"{CRASHED} ({why})")
+                problem = f"{CRASHED} ({why})"
+                yield PoolRow(item.key, version=item.version, problem=problem)
 
     def _count_crash(self, task: Task, why: str) -> None:
         self._crashed += 1
