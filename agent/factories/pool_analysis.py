@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from agent import __version__
 from agent.errors import ConfigurationError
 from agent.factories.model import engine_folder, model_variables, require_labels
+from agent.factories.pool_masks import pool_masks_of
 from agent.factories.selection import plan_for
-from agent.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from agent.camera.masks import CameraMask
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agent.pool.analysis.analyser import PoolAnalyser
     from agent.pool.analysis.parts import AnalysisParts
     from agent.pool.engine import MakesAnalyser
-    from agent.pool.items import PoolItem, ReadsItems
+    from agent.pool.items import ReadsItems
     from agent.selection.plan import SelectionPlan
     from agent.settings.declarations import Settings
 
@@ -114,7 +114,7 @@ def _parts(spec: AnalysisSpec, reader: ReadsItems, detector: OnnxDetector) -> An
         plan=spec.plan,
         encoder=encoder,
         rows=RowMaker(spec.plan, maker, encoder),
-        masks_of=partial(_masks_of, spec.masks),
+        masks_of=partial(pool_masks_of, spec.masks),
         fps=spec.fps,
     )
 
@@ -142,29 +142,3 @@ def _detector(spec: AnalysisSpec) -> OnnxDetector:
             "file"
         )
     return detector
-
-
-def _masks_of(masks: tuple[CameraMask, ...], item: PoolItem) -> Sequence[CameraMask]:
-    """Return the masks of the camera that an item is of: it has its name, or it is the only one.
-
-    Captures have the masks of their device already. Raises `ConfigurationError` where masks may be
-    meant for an item, and nobody knows.
-    """
-    from agent.camera.masks import masks_of
-    from agent.pool.items import ItemKind
-
-    if not masks or item.kind is ItemKind.CAPTURE:
-        return ()
-    names = {mask.camera for mask in masks} - {""}
-    if not names:
-        return masks
-    last = item.camera.rpartition("/")[2]
-    for name in (item.camera, last, last.rpartition(".")[0]):
-        if name in names:
-            return masks_of(masks, name)
-    raise ConfigurationError(
-        f"cannot use {printable(item.key)}: AGENT_MASKS hides parts of "
-        f"{' and '.join(sorted(names))}, and nothing says whether it is of one of them; its camera "
-        f"is {printable(item.camera)!r}. Give its folder the name of the camera, or unset "
-        "AGENT_MASKS"
-    )

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.camera.masks import parse_masks
 from agent.errors import ConfigurationError
 from agent.factories.pool_analysis import analyser_factory, begun_analysis
+from agent.factories.pool_masks import check_masks
 from agent.pool.items import ItemKind, PoolItem
 from agent.pool.sources.reader import ItemReader
 from agent.settings.load import without_environment
@@ -43,9 +45,25 @@ def test_masks_are_of_the_camera_that_the_folder_or_the_recording_is_named_after
 
     for camera in ("gate", "day1/gate", "day1/gate.mp4"):
         assert len(parts.masks_of(replace(image, camera=camera))) == 1
-    assert parts.masks_of(replace(image, kind=ItemKind.CAPTURE, camera="yard")) == ()
-    with pytest.raises(ConfigurationError, match="nothing says whether it is of one of them"):
-        parts.masks_of(replace(image, camera="yard"))
+    assert parts.masks_of(replace(image, kind=ItemKind.CAPTURE, camera="gate")) == ()
+    assert parts.masks_of(replace(image, camera="yard")) == ()
+
+
+def test_a_mask_of_no_camera_of_the_pool_is_refused_with_the_nearest_one() -> None:
+    masks = parse_masks("gaet:0,0 1,0 1,1; GATE:0,0 1,0 1,1; yard:0,0 1,0 1,1; x:0,0 1,0 1,1")
+    cameras = ["monday/gate", *(f"cam-{number}" for number in range(6)), "street/yard.mp4"]
+    items = [PoolItem("/a.jpg", ItemKind.IMAGE, camera) for camera in cameras]
+
+    with pytest.raises(ConfigurationError) as refused:
+        check_masks(masks, items)
+
+    gaet, gate, x = str(refused.value).split("\n")
+    assert "is of camera 'gaet'; did you mean 'gate'?" in gaet
+    assert "is of camera 'GATE'; did you mean 'gate'?" in gate
+    assert "is of camera 'x'. Its cameras" in x
+    assert "are 'cam-0', 'cam-1', 'cam-2', 'cam-3', 'cam-4' and 3 others" in x
+    check_masks(masks[2:3], items)
+    check_masks(masks, [replace(items[0], kind=ItemKind.CAPTURE)])
 
 
 def test_masks_without_a_name_are_of_every_image() -> None:
