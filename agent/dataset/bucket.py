@@ -92,6 +92,7 @@ class Bucket:
         """Open a bucket; a request is repeated so often, and not after `retry_seconds`."""
         bucket, prefix = bucket_and_prefix(url, named="the address of the dataset")
         self.name = redact_endpoint(url)
+        self.bucket = bucket
         self.prefix = "/".join(prefix)
         try:
             import obstore
@@ -248,6 +249,20 @@ class Bucket:
         """Write an object, in place of one that is there: readers see the old or the new one."""
         with self._explained("write to"):
             self._library.put(self._store, self._whole(key), data)
+
+    def copy(self, source: str, key: str) -> bool:
+        """Copy an object within the store; return whether it is new, as `create` does.
+
+        `source` is its whole key, which may be outside of the prefix. Raises `ObjectMissing`.
+        """
+        if self.size(key) is not None:
+            return False
+        with self._explained("write to"):
+            try:
+                self._library.copy(self._store, source, self._whole(key))
+            except FileNotFoundError:
+                raise ObjectMissing(f"{source} is not there") from None
+        return True
 
     def remove(self, key: str) -> None:
         """Delete an object, if it is there."""

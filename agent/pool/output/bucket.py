@@ -10,14 +10,20 @@ second choice may add images, and is refused where it would leave out one of the
 import json
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 
-from agent.dataset.bucket import Bucket
+from agent.dataset.bucket import Bucket, ObjectMissing
+from agent.dataset.bucket_address import SCHEME, bucket_and_key, is_bucket
 from agent.errors import ConfigurationError
-from agent.pool.output.captures import OutputCapture
+from agent.pool.output.captures import OutputCapture, named
+from agent.pool.output.chosen import ChosenImage
+from agent.pool.output.in_order import in_order
 from agent.pool.output.place import ChoiceFile
+from agent.pool.sources.versions import object_version
 from agent.record.summary import capture_day
 from agent.upload.targets.s3_address import key_segment
+
+_THREADS = 8  # of which most wait for the store
 
 
 class BucketOutput:
@@ -27,6 +33,7 @@ class BucketOutput:
         self._bucket = bucket
         self._choice = choice
         self._own: frozenset[str] = frozenset()
+        self._source: Bucket | None = None  # the same bucket, without the prefix
 
     def owned(self) -> AbstractContextManager[None]:
         """Keep nobody out: a bucket has no locks, and two calls create what the other one lacks."""
@@ -48,14 +55,42 @@ class BucketOutput:
         self, captures: Iterable[OutputCapture], progress: Callable[[int], object]
     ) -> dict[str, str]:
         """Create the objects of captures; those that are there stay."""
-        for done, capture in enumerate(captures, 1):
-            record = json.loads(capture.record)
-            device, day = key_segment(str(record.get("device", ""))), capture_day(record)
-            place = f"{device}/{day}/{capture.chosen.row.id}"
-            self._bucket.create(f"{place}.jpg", capture.image)
-            self._bucket.create(f"{place}.json", capture.record)
+
+        def put(capture: OutputCapture) -> None:
+            place = _place_of(capture.chosen.row.id, capture.record)
+            with named(capture.chosen.row.key):
+                if capture.image:
+                    self._bucket.create(f"{place}.jpg", capture.image)
+                self._bucket.create(f"{place}.json", capture.record)
+
+        for done, _ in enumerate(in_order(put, captures, threads=_THREADS), 1):
             progress(done)
         return {}
+
+    def copy(self, chosen: ChosenImage) -> bool:
+        """Let the store copy the image of a capture that is in the same bucket.
+
+        False where that cannot be: it is elsewhere, has changed since it was listed, or these
+        credentials may not.
+        """
+        item = chosen.item
+        if not is_bucket(item.key) or bucket_and_key(item.key)[0] != self._bucket.bucket:
+            return False
+        source = Bucket(f"{SCHEME}{self._bucket.bucket}") if self._source is None else self._source
+        self._source = source
+        image, record = (bucket_and_key(key)[1] for key in (item.key, item.record))
+        place = f"{_place_of(chosen.row.id, chosen.row.record)}.jpg"
+        with suppress(ConfigurationError, ObjectMissing):
+            about = [source.about(image), source.about(record)]
+            tags = [each.tag for each in about if each is not None]
+            if object_version(*tags) == item.version:
+                self._bucket.copy(image, place)
+                return True
+        return False
+
+    def unchanging(self, ids: AbstractSet[str]) -> AbstractSet[str]:
+        """Return those of `ids` that are there: nothing in a bucket is replaced."""
+        return self.stored(ids)
 
     def stored(self, ids: AbstractSet[str]) -> AbstractSet[str]:
         """Return those of `ids` that an earlier call stored."""
@@ -72,3 +107,9 @@ class BucketOutput:
 
     def remove(self, name: str) -> None:
         """Leave it: nothing is removed from a bucket."""
+
+
+def _place_of(name: str, record: bytes) -> str:
+    """Return the key of a capture, without its ending."""
+    facts = json.loads(record)
+    return f"{key_segment(str(facts.get('device', '')))}/{capture_day(facts)}/{name}"

@@ -7,22 +7,32 @@ model saw; other formats, frames of recordings and images with hidden parts are 
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from agent.domain import Box, Detection, EncodedImage, Frame, Observation, Suspect
-from agent.errors import UnusableImage
+from agent.errors import ConfigurationError, TemporaryError, UnusableImage
 from agent.pool.analysis.image import pool_image
 from agent.pool.analysis.parts import AnalysisParts
 from agent.pool.analysis.recordings import RecordingAnalysis
 from agent.pool.analysis.row_maker import record_text
 from agent.pool.output.chosen import ChosenImage, ChosenSuspect, rule_facts
+from agent.pool.output.in_order import in_order
+from agent.printable import printable
 from agent.record.schema import image_facts
 from agent.record.summary import sides
 
 _INVALID = "invalid_output"  # the rule of frames of which the model's output is incomplete
 _CHANGED = "it has changed since it was analysed; call it again to analyse it again"
+
+
+_THREADS = 8  # that read at once: most of the time is spent waiting for the bucket
+_LONGEST = 500  # characters of a key
+
+Copies = Callable[[ChosenImage], bool]
+"""Copies the image of a capture without reading it, where that is possible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,34 +41,50 @@ class OutputCapture:
 
     chosen: ChosenImage
     record: bytes
-    image: bytes
+    image: bytes  # empty: the store has copied it
 
 
 class CaptureMaker:
-    """Reads chosen images and makes captures of them."""
+    """Reads chosen images, some at the same time, and makes captures of them."""
 
     def __init__(self, parts: AnalysisParts, *, feedback: str | None) -> None:
         """`parts` are those of the analysis; `feedback` is the sha256 of its file."""
         self._parts = parts
         self._feedback = feedback
+        self._copy: Copies = _copies_none
         self.problems: dict[str, str] = {}
         """Keys of images that cannot be read any more, with the reason."""
 
-    def captures(self, chosen: Sequence[ChosenImage]) -> Iterator[OutputCapture]:
-        """Yield the captures of those that can be read; a recording is read once."""
+    def captures(
+        self, chosen: Sequence[ChosenImage], copy: "Copies | None" = None
+    ) -> Iterator[OutputCapture]:
+        """Yield the captures of those that can be read, frames last; a recording is read once.
+
+        `copy` is asked for captures of devices whether it has copied the image: it is not read
+        then.
+        """
+        self._copy = copy or _copies_none
+        images = (each for each in chosen if each.frame is None)
+        yield from filter(None, in_order(self._tried, images, threads=_THREADS))
         of_recordings: dict[str, list[ChosenImage]] = {}
         for each in chosen:
             if each.frame is not None:
                 of_recordings.setdefault(each.item.key, []).append(each)
-                continue
-            try:
-                yield self._capture(each)
-            except UnusableImage as error:
-                self.problems[each.row.key] = str(error)
         for frames in of_recordings.values():
             yield from self._frames(frames)
 
+    def _tried(self, chosen: ChosenImage) -> OutputCapture | None:
+        """Return the capture of an image; None, with the reason in `problems`, if there is none."""
+        try:
+            with named(chosen.row.key):
+                return self._capture(chosen)
+        except UnusableImage as error:
+            self.problems[chosen.row.key] = str(error)
+            return None
+
     def _capture(self, chosen: ChosenImage) -> OutputCapture:
+        if chosen.is_capture and self._copy(chosen):
+            return OutputCapture(chosen, chosen.row.record, b"")
         data = self._parts.reader.read(chosen.item)
         if chosen.is_capture:
             if hashlib.sha256(data).hexdigest() != chosen.row.sha256:
@@ -106,6 +132,20 @@ class CaptureMaker:
             "feedback": self._feedback,
             "sequence": chosen.order,
         }
+
+
+@contextmanager
+def named(key: str) -> Iterator[None]:
+    """Say of which image an error is that ends the call."""
+    try:
+        yield
+    except (ConfigurationError, TemporaryError) as error:
+        kind = TemporaryError if isinstance(error, TemporaryError) else ConfigurationError
+        raise kind(f"cannot copy {printable(key, _LONGEST)}: {error}") from error
+
+
+def _copies_none(_: ChosenImage) -> bool:
+    return False
 
 
 def suspect_facts(

@@ -10,22 +10,21 @@
 A kill at any point leaves what the next call completes.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from itertools import islice
 
 from agent.dataset.folder import Dataset
 from agent.dataset.removal import remove_capture, stored_captures, worked_on
 from agent.errors import ConfigurationError, DamagedDataset, UnfitCapture
 from agent.files import Disk
 from agent.pool.output.captures import OutputCapture
+from agent.pool.output.chosen import ChosenImage
+from agent.pool.output.in_order import in_order
 from agent.pool.output.place import ChoiceFile, owned_folder
 from agent.printable import printable
 
 _THREADS = 4  # that write at once: most of the time is spent waiting for the disk
-_BATCH = 32  # captures in memory
 
 
 class FolderOutput:
@@ -70,7 +69,6 @@ class FolderOutput:
         `progress` gets how many are done. Raises `ConfigurationError` and `OSError`.
         """
         problems: dict[str, str] = {}
-        done = 0
 
         def put(capture: OutputCapture) -> tuple[str, str]:
             try:
@@ -80,17 +78,24 @@ class FolderOutput:
                 return capture.chosen.row.key, str(error)
             return "", ""
 
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="pool-output") as threads:
-            try:
-                for batch in _batches(captures):
-                    for key, why in threads.map(put, batch):
-                        done += 1
-                        if why:
-                            problems[key] = why
-                        progress(done)
-            except DamagedDataset as error:
-                raise ConfigurationError(str(error)) from error
+        try:
+            for done, (key, why) in enumerate(in_order(put, captures, threads=_THREADS), 1):
+                if why:
+                    problems[key] = why
+                progress(done)
+        except DamagedDataset as error:
+            raise ConfigurationError(str(error)) from error
         return problems
+
+    def copy(self, chosen: ChosenImage) -> bool:
+        """Copy nothing: what is stored in a folder passes through this process."""
+        del chosen
+        return False
+
+    def unchanging(self, ids: AbstractSet[str]) -> AbstractSet[str]:
+        """Return none: the records of an earlier choice get their new reason and value."""
+        del ids
+        return frozenset()
 
     def stored(self, ids: AbstractSet[str]) -> AbstractSet[str]:
         """Return those of `ids` that an earlier call stored."""
@@ -119,9 +124,3 @@ class FolderOutput:
     def remove(self, name: str) -> None:
         """Remove such a file of a former call."""
         self._disk.remove(self._directory / name)
-
-
-def _batches(captures: Iterable[OutputCapture]) -> Iterator[list[OutputCapture]]:
-    rest = iter(captures)
-    while batch := list(islice(rest, _BATCH)):
-        yield batch

@@ -39,6 +39,12 @@ class Output(Protocol):
     ) -> dict[str, str]:
         """Store captures; return the keys of those that cannot be stored, with the reason."""
 
+    def copy(self, chosen: ChosenImage) -> bool:
+        """Copy the image of a capture without reading it; return whether that was possible."""
+
+    def unchanging(self, ids: AbstractSet[str]) -> AbstractSet[str]:
+        """Return those of `ids` that an earlier call stored for good: they are not stored again."""
+
     def stored(self, ids: AbstractSet[str]) -> AbstractSet[str]:
         """Return those of `ids` that an earlier call stored: they need not be read again."""
 
@@ -65,8 +71,18 @@ def write_captures(
     """
     output.begin({each.row.id for each in chosen})
     thumbnails: dict[str, Thumbnail] = {}
-    problems = output.store(_seen(maker.captures(chosen), thumbnails), progress)
-    problems |= maker.problems
+    kept = output.unchanging({each.row.id for each in chosen[MOST_CARDS:]})
+    missing = [each for each in chosen if each.row.id not in kept]
+
+    def copied(each: ChosenImage) -> bool:
+        """Copy the image of a capture that is not on the page: nothing here must see it."""
+        return each.order > MOST_CARDS and output.copy(each)
+
+    def done(count: int) -> None:
+        progress(len(chosen) - len(missing) + count)
+
+    captures = maker.captures(missing, copied)
+    problems = output.store(_seen(captures, thumbnails), done) | maker.problems
     kept = output.stored({each.row.id for each in chosen if each.row.key in problems})
     problems = {
         each.row.key: problems[each.row.key]
@@ -116,7 +132,7 @@ def _seen(
 ) -> Iterator[OutputCapture]:
     """Pass captures on, and make what the page shows of the first ones."""
     for capture in captures:
-        if capture.chosen.order <= MOST_CARDS:
+        if capture.image and capture.chosen.order <= MOST_CARDS:
             try:
                 url = small_url_of(capture.image, width=_THUMBNAIL_WIDTH)
             except UnusableImage:

@@ -33,6 +33,8 @@ _LONGEST = 500  # characters of a reason
 class ItemReader:
     """Reads items, see `ReadsItems`. Can be pickled: each process opens its own connections.
 
+    Several threads may read; one of them may `expect`.
+
     An object that may not be read is one unusable image. If none may, that is
     `ConfigurationError`: at the first denial, and then now and then, an object is asked for that
     could be read before.
@@ -127,7 +129,7 @@ class ItemReader:
             except ObjectDenied:
                 raise ConfigurationError(str(error)) from error
             except ObjectMissing:
-                del self._readable[name]
+                self._readable.pop(name, None)
 
 
 @contextmanager
