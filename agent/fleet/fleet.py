@@ -7,17 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent.fleet.devices import Condition, Device, Heartbeat, Need, Problem, Reports
-from agent.fleet.needs import CLOCK_OFF_S, Moment, cameras_of, captures, needs_of, was_stopped
+from agent.fleet.needs import (
+    CLOCK_OFF_S,
+    HEARTBEAT_S,
+    Moment,
+    cameras_of,
+    captures,
+    needs_of,
+    silent_after,
+    was_stopped,
+)
 from agent.printable import printable
 from agent.record.device_names import status_file
 from agent.record.timestamp import seconds_of
 from agent.settings.units import show_span
 
-HEARTBEAT_S = 900.0
-"""Seconds between two heartbeats of a device that does not say it."""
-
-_MISSED = 2.5  # heartbeats until a device is silent: two may be lost
-_SLACK_S = 60.0  # that a heartbeat may be late: its sender waits for captures and for the network
 _NEEDS_SAID = 3  # in a sentence
 _WORDS_MAX = 240  # characters of a need in a sentence; all of it is in `Device.needs`
 _FEW = 3  # devices; of fewer, "most of them" says nothing
@@ -145,7 +149,7 @@ def _with_heartbeat(heartbeat: Heartbeat, reports: Reports, now: float, off: flo
         what += f" with {captures(device.waiting)} waiting" if device.waiting else ""
         sentence = f"{what}: start it when it should run again"
         return replace(device, condition=Condition.STOPPED, sentence=sentence, since_s=moment.age_s)
-    if silent_s > _MISSED * period + _SLACK_S:
+    if silent_s > silent_after(status):
         # What it said last was true then, and may have lasted or not.
         then = Moment(heartbeat.received_at, heartbeat.received_at, off)
         last = needs_of(status, then)

@@ -14,6 +14,12 @@ OLD_WAITING_S = 86_400.0
 CLOCK_OFF_S = 60.0
 """A clock that is off by more is wrong: a heartbeat takes seconds, and NTP keeps milliseconds."""
 
+HEARTBEAT_S = 900.0
+"""Seconds between two heartbeats of a device that does not say it."""
+
+_MISSED = 2.5  # heartbeats until a device is silent: two may be lost
+_SLACK_S = 60.0  # that a heartbeat may be late: its sender waits for captures and for the network
+_BOOT_LENGTH = 8  # characters of a boot's id that are shown
 _STOPPED = frozenset({"stopping", "stopped"})
 _GONE = frozenset({"silent", "killed", "none", "stopped"})
 _LOST = frozenset({"lost", "failed"})
@@ -53,6 +59,11 @@ class Moment:
         return max(self.now + self.clock_off_s - seconds_of(time), 0.0)
 
 
+def silent_after(status: Status) -> float:
+    """Return the seconds without a heartbeat after which a device is silent."""
+    return _MISSED * (status["heartbeat_s"] or HEARTBEAT_S) + _SLACK_S
+
+
 def was_stopped(status: Status) -> bool:
     """Return whether the daemon said before it fell silent that it stops in order."""
     return status["daemon"] in _STOPPED and not status["exit_code"]
@@ -78,6 +89,7 @@ def needs_of(status: Status, moment: Moment) -> list[Need]:
         *_delivery_needs(status, moment),
         *_disk_needs(status),
         *_clock_needs(moment),
+        *_id_needs(status, moment),
         *_daemon_needs(status),
         *_other_needs(status),
     ]
@@ -142,6 +154,34 @@ def _clock_needs(moment: Moment) -> Iterator[Need]:
         what = f"its clock is {show_span(abs(moment.clock_off_s))} {side}"
         fix = "set its clock (NTP): its captures carry the wrong time"
         yield Need(Condition.ATTENTION, what, fix, word="clock wrong")
+
+
+def _id_needs(status: Status, moment: Moment) -> Iterator[Need]:
+    """Yield that other devices send with the id of this one, and which."""
+    limit = silent_after(status)
+    others = [
+        each
+        for each in status["other_boots"]
+        if each["is_other_device"]
+        and each["boot"] != status["boot"]
+        and each["last"] is not None
+        and moment.received_at - seconds_of(each["last"]) <= limit
+    ]
+    if not others:
+        return
+    facts = "; ".join(_boot_facts(each) for each in (status, *others))
+    what = f"{len(others) + 1} devices send as {status['device']} ({facts})"
+    yield Need(Condition.ATTENTION, what, "give each its own AGENT_DEVICE_ID", word="id used twice")
+
+
+def _boot_facts(sender: Mapping[str, Any]) -> str:
+    """Return by what a person finds one of two devices with one id."""
+    words = [f"boot {sender['boot'][:_BOOT_LENGTH]}"]
+    if sender["received_from"]:
+        words.append(f"from {sender['received_from']}")
+    if sender["since_boot_s"] is not None:
+        words.append(f"up for {show_span(sender['since_boot_s'])}")
+    return " ".join(words)
 
 
 def _daemon_needs(status: Status) -> Iterator[Need]:

@@ -10,6 +10,7 @@ from agent.record.timestamp import seconds_of
 _NUMBER_MAX = 2.0**63
 _TEXT_MAX = 1000  # characters
 _ITEMS_MAX = 2000  # of a list or mapping
+_BOOTS_READ = 16
 
 Check = Callable[[Any], Any]
 """Returns a value as it may be used, or raises `ValueError` with what it must be."""
@@ -92,6 +93,13 @@ def _cameras(value: Any) -> list[dict[str, Any]]:
     return [_camera(each) for each in value]
 
 
+def _other_boots(value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise ValueError("a list of objects")
+    found = [_checked(each, _OTHER_BOOT, within="other_boots") for each in value[:_BOOTS_READ]]
+    return [{**each, "boot": each["boot"] or ""} for each in found]
+
+
 def _camera(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("a list of objects")  # noqa: TRY004
@@ -115,8 +123,20 @@ _CAMERA: Mapping[str, Check] = {
     "last_capture_id": _text,
 }
 
-RECEIPT: Mapping[str, Check] = {"received_at": _time, "received_from": _text}
-"""What the receiver of a status adds."""
+_OTHER_BOOT: Mapping[str, Check] = {
+    "boot": _text,
+    "since_boot_s": _seconds,
+    "last": _time,
+    "received_from": _text,
+    "is_other_device": _flag,
+}
+
+RECEIPT: Mapping[str, Check] = {
+    "received_at": _time,
+    "received_from": _text,
+    "other_boots": _other_boots,
+}
+"""What the place that keeps a status adds."""
 
 _REQUIRED = ("schema", "at", "device")
 
@@ -189,6 +209,7 @@ _EMPTY: Mapping[str, Any] = {
     "stalled": [],
     "needs": [],
     "cameras": [],
+    "other_boots": [],
     "evicted_by_reason": {},
 }
 

@@ -11,6 +11,7 @@ One JSON object: what `status --json` prints, without secrets, and
     shortened           names of the fields that were shortened, so that all of it fits
 
 What takes it in adds `received_at`, by its own clock, and `received_from`, the sender's address.
+The place that keeps it adds who else sends as this device: see `agent.record.other_boots`.
 """
 
 import json
@@ -111,13 +112,22 @@ def device_name(device: object) -> str:
     return device
 
 
-def with_receipt(status: Mapping[str, Any], *, received_at: str, received_from: str) -> bytes:
+def with_receipt(
+    status: Mapping[str, Any],
+    *,
+    received_at: str,
+    received_from: str,
+    other_boots: Sequence[Mapping[str, Any]] = (),
+) -> bytes:
     """Return a checked status with when and from where it came, as it is stored.
 
+    Where there is no room for `other_boots`, it goes without them.
     Raises `ValueError` if that has more than `READ_MAX` bytes.
     """
     receipt = {"received_at": received_at, "received_from": received_from}
-    data = dumped({**status, **receipt})
+    data = dumped({**status, **receipt, "other_boots": list(other_boots)})
+    if len(data) > READ_MAX:
+        data = dumped({**status, **receipt})
     if len(data) > READ_MAX:
         raise ValueError(f"it has more than {READ_MAX} bytes with its texts escaped")
     return data

@@ -71,6 +71,7 @@ class Response:
     retry_after: str | None = None
     date: str | None = None
     etag: str | None = None
+    last_modified: str | None = None
 
 
 def require_proof(
@@ -167,11 +168,20 @@ def retry_after_seconds(value: str | None, date: str | None) -> float | None:
     if _SECONDS.fullmatch(text):
         seconds = float(text)
     else:
-        then, sent = _http_date(text), _http_date(date)
+        then, sent = http_date(text), http_date(date)
         if then is None or sent is None:
             return None
         seconds = (then - sent).total_seconds()
     return min(max(seconds, 0.0), RETRY_AFTER_MAX)
+
+
+def http_date(value: str | None) -> datetime | None:
+    """Read a date of a header; None for none or garbage."""
+    try:
+        parsed = parsedate_to_datetime(value or "")
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def refusal(response: Response, cannot: str) -> AgentError:
@@ -270,11 +280,3 @@ def _host(location: str | None) -> str:
     except ValueError:
         host = None
     return printable(host) if host else "another address"
-
-
-def _http_date(value: str | None) -> datetime | None:
-    try:
-        parsed = parsedate_to_datetime(value or "")
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

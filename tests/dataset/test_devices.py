@@ -68,6 +68,32 @@ def test_an_older_status_of_the_same_boot_changes_nothing(folder: DeviceFolder) 
     assert stored(folder)["gate-07"]["waiting"] == 2
 
 
+def test_two_devices_with_one_id_are_noted(folder: DeviceFolder) -> None:
+    """The minutes are those at which the receiver got them: a device has one in each of them."""
+    for minute, (boot, since) in enumerate([("a", 60.0), ("b", 900.0), ("a", 180.0)]):
+        at, address = f"2026-05-28T10:{minute:02}:00.000Z", f"10.0.0.{ord(boot)}"
+        data = json.dumps({**json.loads(status(since=since)), "boot": boot}).encode()
+        folder.receive("gate-07", data, received_at=at, received_from=address)
+
+    found = stored(folder)["gate-07"]
+    assert (found["boot"], found["received_from"]) == ("a", "10.0.0.97")
+    assert found["other_boots"][0] == {
+        "boot": "b",
+        "since_boot_s": 900.0,
+        "last": "2026-05-28T10:01:00.000Z",
+        "received_from": "10.0.0.98",
+        "is_other_device": True,
+    }
+
+
+def test_a_sender_cannot_say_that_others_send(folder: DeviceFolder) -> None:
+    other = {"boot": "b", "last": AT, "is_other_device": True}
+    forged = json.dumps({**json.loads(status()), "other_boots": [other]}).encode()
+    receive(folder, forged)
+    receive(folder, status(since=20.0))
+    assert stored(folder)["gate-07"]["other_boots"] == []
+
+
 def test_a_damaged_file_is_replaced(folder: DeviceFolder, tmp_path: Path) -> None:
     receive(folder, status())
     for damage in (b"", b"{", b"x" * 100_000):

@@ -25,6 +25,7 @@ from tests.fakes.fleet import (
     simulated_reports,
     status_fields,
 )
+from tests.record.device_statuses import ABOUT
 
 
 def fleet(*heartbeats: Heartbeat, now: float = WALL, **more: Any) -> Fleet:
@@ -297,6 +298,36 @@ def test_of_two_that_are_as_frequent_none_is_the_usual_one() -> None:
 
     assert found.usual.version is None
     assert not any(each.is_other_version for each in found.devices)
+
+
+def other_boot(**changes: Any) -> dict[str, Any]:
+    """What a place keeps of a boot that sent as this device too."""
+    known = {"boot": "3c4d5e6f-0000", "since_boot_s": 2 * HOUR, "received_from": "10.0.0.4"}
+    return {**known, "last": timestamp(WALL - 400), "is_other_device": True, **changes}
+
+
+def test_two_devices_with_one_id_are_told_with_what_tells_them_apart() -> None:
+    device = device_of(other_boots=[other_boot()], received_from="10.0.0.3")
+
+    assert device.condition is Condition.ATTENTION
+    assert device.needs[0].word == "id used twice"
+    assert device.sentence == (
+        "2 devices send as gate-01 (boot 0b1e5c1e from 10.0.0.3 up for 2.0 m; boot 3c4d5e6f from "
+        "10.0.0.4 up for 2.0 h): give each its own AGENT_DEVICE_ID"
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"is_other_device": False},  # a boot of this device
+        {"last": timestamp(WALL - 2400)},  # it has its own id by now
+        {"last": None},
+        {"boot": ABOUT["boot"]},
+    ],
+)
+def test_a_boot_that_sends_no_more_needs_nobody(changes: dict[str, Any]) -> None:
+    assert device_of(other_boots=[other_boot(**changes)]).condition is Condition.WELL
 
 
 def test_the_totals_are_sums_over_all_devices() -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,11 +26,21 @@ from tests.fakes.clock import ManualClock
 from tests.fakes.disk.real import RefusingDisk
 from tests.record.device_statuses import ABOUT, camera_facts, status_facts
 from tests.upload.faulty_server import FaultyServer, response
-from tests.upload.s3_store import ENVIRONMENT, S3Store
+from tests.upload.s3_store import DENIED, ENVIRONMENT, S3Store
 
 
-def status(device: str = "gate-07", waiting: int = 3) -> bytes:
-    return encoded_status(status_facts(device=device, waiting=waiting), ABOUT)
+def status(device: str = "gate-07", waiting: int = 3, **about: Any) -> bytes:
+    return encoded_status(status_facts(device=device, waiting=waiting), {**ABOUT, **about})
+
+
+def alternated(target: TakesStatus) -> None:
+    """Let two devices send with one id; the first one lived for an hour between its statuses."""
+    for boot, since in (("a", 60.0), ("b", 9000.0), ("a", 3660.0)):
+        target.send_status("gate-07", status(boot=boot, since_boot_s=since))
+
+
+def of_other_devices(data: bytes) -> list[str]:
+    return [each["boot"] for each in checked_status(data)["other_boots"] if each["is_other_device"]]
 
 
 def endpoint(url: str, *, timeout: float = 5.0) -> EndpointTarget:
@@ -115,6 +126,11 @@ def test_a_folder_has_the_latest_status_of_each_device(tmp_path: Path) -> None:
     assert [(each["device"], each["waiting"]) for each in found] == [("Gate-07", 2), ("gate-07", 5)]
 
 
+def test_two_devices_with_one_id_are_noted_in_a_folder(tmp_path: Path) -> None:
+    alternated(FolderTarget(shared_dataset_at(tmp_path / "stick"), Disk()))
+    assert of_other_devices((tmp_path / "stick/devices/gate-07.json").read_bytes()) == ["b"]
+
+
 @pytest.mark.parametrize(
     ("number", "kind"), [(28, TargetUnavailable), (5, TargetUnavailable), (30, TargetBlocked)]
 )
@@ -164,6 +180,20 @@ def test_a_bucket_has_one_object_for_each_device(
         store.failure = ("501 Not Implemented", "NotImplemented")
         with pytest.raises(StatusRefused):
             target.send_status("Gate-07", status())
+
+
+def test_two_devices_with_one_id_are_noted_in_a_bucket(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (ENVIRONMENT | {"AWS_ENDPOINT_URL": store.endpoint}).items():
+        monkeypatch.setenv(name, value)
+    store.failure = None
+    with S3Target(f"s3://{store.bucket}/twice", clock=ManualClock()) as target:
+        alternated(target)
+        assert of_other_devices(store.read("twice/devices/gate-07.json")) == ["b"]
+        store.faults.append(DENIED)  # to read: these credentials may write alone
+        target.send_status("gate-07", status(waiting=8))
+        assert checked_status(store.read("twice/devices/gate-07.json"))["waiting"] == 8
 
 
 def test_projects_of_labelling_tools_have_no_place_for_it() -> None:

@@ -130,6 +130,7 @@ class Transport:
             retry_after=response.headers.get("Retry-After"),
             date=response.headers.get("Date"),
             etag=response.headers.get("ETag"),
+            last_modified=response.headers.get("Last-Modified"),
         )
 
 

@@ -18,15 +18,23 @@ from datetime import timedelta
 from typing import Any, Literal, Self
 
 from agent.domain import Receipt, StoredCapture
-from agent.errors import CaptureRejected, ConfigurationError, StatusRefused, TargetBlocked
+from agent.errors import (
+    CaptureRejected,
+    ConfigurationError,
+    StatusRefused,
+    TargetBlocked,
+    TargetUnavailable,
+)
 from agent.ports import Clock
 from agent.record.clips import CLIP_TYPE
 from agent.record.device_names import DEVICES, status_file
+from agent.record.device_status import READ_MAX
+from agent.record.other_boots import with_other_boots
 from agent.record.summary import capture_day
 from agent.redaction import redact_endpoint
 from agent.upload.http.client import Client
 from agent.upload.http.options import HttpOptions
-from agent.upload.response import Response
+from agent.upload.response import Response, http_date
 from agent.upload.response_json import Fields, json_object
 from agent.upload.targets.context import TargetContext
 from agent.upload.targets.registry import S3_EXTRA
@@ -127,6 +135,7 @@ class S3Target(AbstractContextManager["S3Target"]):
     def send_status(self, device: str, status: bytes) -> None:
         """Put the status of a device below the prefix; see `TakesStatus`."""
         key = "/".join((*self._prefix, DEVICES, status_file(device, keeps_capitals=True)))
+        status = self._with_other_boots(key, status)
         response = self._ask("PUT", key, body=status, headers={"Content-Type": "application/json"})
         if response.status == _OK:
             return
@@ -142,6 +151,17 @@ class S3Target(AbstractContextManager["S3Target"]):
         if code_of(response) != GONE:
             raise explain_response(response, "cannot use the bucket")
         return "the bucket answers; the first capture will show whether it takes them"
+
+    def _with_other_boots(self, key: str, status: bytes) -> bytes:
+        """Return a status with who else sends as this device, where what is there can be read."""
+        try:
+            found = self._ask("GET", key, body_max=READ_MAX)
+        except (TargetBlocked, TargetUnavailable):
+            return status  # the status itself may pass: some credentials may write alone
+        written = http_date(found.last_modified)
+        if found.status != _OK or written is None:
+            return status
+        return with_other_boots(status, found.body, written.timestamp())
 
     def _create(self, key: str, data: bytes, media_type: str) -> bool:
         """Create an object and prove that it is there; False when another one is."""
