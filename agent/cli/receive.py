@@ -9,8 +9,10 @@ from typing import Annotated
 
 import typer
 
+from agent.cli.stopped_limit import STOPPED_MAX, stopped_limit
 from agent.dataset.clip_files import ClipForm
 from agent.errors import ConfigurationError
+from agent.fleet.reading import DEVICES_MAX
 from agent.printable import printable
 from agent.settings.secret_file import read_secret
 
@@ -31,6 +33,20 @@ def receive(
     clips: Annotated[
         ClipForm, typer.Option(help="What the clip of a capture becomes, in clips/ID.")
     ] = ClipForm.FRAMES,
+    devices_max: Annotated[
+        int, typer.Option(help="Most devices whose heartbeats are kept.", min=1, max=DEVICES_MAX)
+    ] = 5000,
+    new_devices_max: Annotated[
+        int,
+        typer.Option(help="Most devices that may send their first heartbeat in an hour.", min=1),
+    ] = 1000,
+    stopped_max: Annotated[
+        str,
+        typer.Option(
+            metavar="DURATION",
+            help="How long a device may be stopped until it needs somebody at /fleet, or off.",
+        ),
+    ] = STOPPED_MAX,
 ) -> None:
     """Receive captures into a dataset folder: a small real endpoint for tests and for a LAN.
 
@@ -44,8 +60,10 @@ def receive(
     """
     from agent.factories.datasets import dataset_at, receiver_of
     from agent.log_queue import LogQueue
+    from agent.receiver.limits import Limits
 
     token = _token(token_file)
+    longest = stopped_limit(stopped_max)
     dataset = dataset_at(directory, clips=clips)
     try:
         dataset.count()
@@ -56,7 +74,16 @@ def receive(
     _require_writable(directory)
     try:
         lines = LogQueue(sys.stdout)  # deliveries wait for no reader of the lines
-        receiver = receiver_of(dataset, host=host, port=port, token=token, write=lines.write)
+        receiver = receiver_of(
+            dataset,
+            host=host,
+            port=port,
+            token=token,
+            write=lines.write,
+            limits=Limits(
+                devices=devices_max, new_devices_per_hour=new_devices_max, stopped_max=longest
+            ),
+        )
     except OSError as error:
         raise ConfigurationError(
             f"cannot receive on {host}:{port}: {error.strerror}; choose another --port or --host"

@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -37,12 +38,12 @@ class DeviceFolder:
         *,
         received_at: str,
         received_from: str,
-        admit: Callable[[], None] = lambda: None,
+        admitted: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> bool:
         """Store a status that came over the network, durably; return whether the device is new.
 
         One that is older than the stored one, of the same boot of the device, changes nothing.
-        `admit` is called before the first one of a device is stored, and may raise.
+        The first one of a device is stored within `admitted`, which may raise.
         Raises `ValueError` if it is no status of this device, `OSError` if the disk refuses.
         """
         status = checked_status(data)
@@ -64,9 +65,8 @@ class DeviceFolder:
             stored = with_receipt(
                 sent, received_at=received_at, received_from=received_from, other_boots=others
             )
-            if at is None:
-                admit()
-            self._write(path, stored)
+            with admitted() if at is None else contextlib.nullcontext():
+                self._write(path, stored)
         return at is None
 
     def put(self, device: str, data: bytes) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agent.dataset.bucket_mirror import Fetched
     from agent.dataset.clip_files import ClipForm
     from agent.dataset.folder import Dataset
+    from agent.receiver.limits import Limits
     from agent.receiver.receiver import Receiver
 
 
@@ -51,6 +52,7 @@ def receiver_of(
     port: int = 0,
     token: str | None = None,
     write: Callable[[str], object] | None = None,
+    limits: Limits | None = None,
 ) -> Receiver:
     """An endpoint on `host` and `port` that stores into `dataset`; raises `OSError`.
 
@@ -68,6 +70,7 @@ def receiver_of(
         on_capture=report.arrived if report else None,
         on_device=report.new_device if report else None,
         on_refusal=report.refused if report else None,
+        limits=limits,
     )
 
 

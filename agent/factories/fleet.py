@@ -8,6 +8,7 @@ from agent.errors import AgentError, ConfigurationError
 from agent.files import Disk
 from agent.fleet.devices import Heartbeat, Problem, Reports
 from agent.printable import printable
+from agent.settings.units import closest
 from agent.system import SystemClock
 
 Progress = Callable[[int, int], None]
@@ -33,6 +34,39 @@ def fleet_reports(source: str, progress: Progress | None = None) -> Reports:
             "names"
         )
     return reports
+
+
+def forget_device(source: str, device: str) -> None:
+    """Delete the heartbeat of a device in such a place, and nothing else.
+
+    Raises as `fleet_reports`, and `ConfigurationError` where the device has none.
+    """
+    if is_bucket(source):
+        from agent.fleet.bucket import forget_in as forget_in_bucket
+        from agent.fleet.bucket import opened
+
+        is_forgotten = forget_in_bucket(opened(source), device)
+    else:
+        from agent.fleet.folder import forget_in
+
+        directory = Path(source.removeprefix("dir:")).absolute()
+        try:
+            is_forgotten = forget_in(directory, Disk(inside=directory), device)
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot forget {printable(device)} in {printable(source)}: {error.strerror}"
+            ) from error
+    if not is_forgotten:
+        raise ConfigurationError(_not_there(fleet_reports(source), source, device))
+
+
+def _not_there(reports: Reports, source: str, device: str) -> str:
+    cannot = f"cannot forget {printable(device)}"
+    if device in reports.captured:
+        return f"{cannot}: it has no heartbeat; its captures name it, and they stay"
+    near = closest(device, [each.device for each in reports.heartbeats])
+    meant = f"; did you mean {printable(near)}?" if near else ""
+    return f"{cannot}: {printable(source)} has no heartbeat of it{meant}"
 
 
 def _of_folder(source: str) -> Reports:

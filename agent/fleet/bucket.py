@@ -17,7 +17,7 @@ from agent.fleet.devices import Heartbeat, Problem
 from agent.fleet.folder import day_of
 from agent.fleet.reading import DEVICES_MAX, ENDING, foreign, heartbeat_of, too_long, too_many
 from agent.printable import printable
-from agent.record.device_names import DEVICES
+from agent.record.device_names import DEVICES, status_file
 from agent.record.device_status import READ_MAX
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.s3_address import key_segment
@@ -67,6 +67,15 @@ def heartbeats_in(
     if denials and not any(isinstance(each, Heartbeat) for each in read):
         raise denials[0]
     return [*read, *found]
+
+
+def forget_in(bucket: Bucket, device: str) -> bool:
+    """Delete the heartbeat of a device; False if it has none. Raises what `Bucket` raises."""
+    key = f"{DEVICES}/{status_file(device, keeps_capitals=True)}"
+    if bucket.size(key) is None:
+        return False
+    bucket.remove(key)
+    return True
 
 
 def devices_of_bucket(bucket: Bucket, reporting: Collection[str]) -> dict[str, float | None]:

@@ -38,6 +38,8 @@ class Reports:
     """Captures of each device since the receiver started; None where no receiver counts."""
     away: tuple[float, float] | None = None
     """From when until when nobody could take heartbeats, in seconds since 1970 UTC."""
+    refusal: str | None = None
+    """Why heartbeats of new devices are refused, where they are."""
 
 
 class Condition(StrEnum):

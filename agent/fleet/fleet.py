@@ -10,6 +10,7 @@ from agent.fleet.devices import Condition, Device, Heartbeat, Need, Problem, Rep
 from agent.fleet.needs import (
     CLOCK_OFF_S,
     HEARTBEAT_S,
+    STOPPED_MAX_S,
     Moment,
     cameras_of,
     captures,
@@ -66,10 +67,11 @@ class Fleet:
         return not self.totals.need_somebody and not any(p.is_heartbeat for p in self.problems)
 
 
-def fleet_of(reports: Reports, now: float) -> Fleet:
+def fleet_of(reports: Reports, now: float, *, stopped_max: float | None = STOPPED_MAX_S) -> Fleet:
     """Return the view of a fleet at `now`, seconds since 1970 UTC.
 
     Devices are sorted by their condition, then by how long it has lasted, then by name.
+    `stopped_max`: seconds for which a device may be stopped in order; None: for ever.
     """
     latest: dict[str, Heartbeat] = {}
     for each in sorted(reports.heartbeats, key=lambda one: one.received_at):
@@ -77,7 +79,7 @@ def fleet_of(reports: Reports, now: float) -> Fleet:
     offsets = {name: _clock_off(each) for name, each in latest.items()}
     usual_off = _usual_clock_off(offsets.values())
     found = [
-        _with_heartbeat(each, reports, now, offsets[name] - usual_off)
+        _with_heartbeat(each, reports, now, offsets[name] - usual_off, stopped_max)
         for name, each in latest.items()
     ]
     known = {each.name for each in found}
@@ -94,7 +96,7 @@ def fleet_of(reports: Reports, now: float) -> Fleet:
         _totals(found),
         usual,
         reports.problems,
-        tuple(_notes(found, usual_off, now)),
+        tuple(_notes(found, reports.refusal, usual_off, now)),
     )
 
 
@@ -112,7 +114,9 @@ def _usual_clock_off(offsets: Iterable[float]) -> float:
     return middle if abs(middle) > CLOCK_OFF_S else 0.0
 
 
-def _with_heartbeat(heartbeat: Heartbeat, reports: Reports, now: float, off: float) -> Device:
+def _with_heartbeat(
+    heartbeat: Heartbeat, reports: Reports, now: float, off: float, stopped_max: float | None
+) -> Device:
     status = heartbeat.status
     moment = Moment(heartbeat.received_at, now, off)
     period = status["heartbeat_s"] or HEARTBEAT_S
@@ -145,10 +149,9 @@ def _with_heartbeat(heartbeat: Heartbeat, reports: Reports, now: float, off: flo
     )
     silent_s = _unanswered(moment, reports.away)
     if was_stopped(status):
-        what = f"stopped {show_span(moment.age_s)} ago"
-        what += f" with {captures(device.waiting)} waiting" if device.waiting else ""
-        sentence = f"{what}: start it when it should run again"
-        return replace(device, condition=Condition.STOPPED, sentence=sentence, since_s=moment.age_s)
+        return _stopped(
+            device, moment.age_s, is_late=stopped_max is not None and silent_s > stopped_max
+        )
     if silent_s > silent_after(status):
         # What it said last was true then, and may have lasted or not.
         then = Moment(heartbeat.received_at, heartbeat.received_at, off)
@@ -170,6 +173,24 @@ def _with_heartbeat(heartbeat: Heartbeat, reports: Reports, now: float, off: flo
         sentence=_sentence(needs),
         since_s=needs[0].since_s,  # the longest of its condition
         needs=tuple(needs),
+    )
+
+
+def _stopped(device: Device, since_s: float, *, is_late: bool) -> Device:
+    what = f"stopped {show_span(since_s)} ago"
+    what += f" with {captures(device.waiting)} waiting" if device.waiting else ""
+    if not is_late:
+        sentence = f"{what}: start it when it should run again"
+        return replace(device, condition=Condition.STOPPED, sentence=sentence, since_s=since_s)
+    what += " and did not come back"
+    fix = "start it, or retire it with `capture-agent fleet DIR --forget ID`"
+    need = Need(Condition.ATTENTION, what, fix, since_s, word="not back")
+    return replace(
+        device,
+        condition=need.condition,
+        sentence=_sentence([need]),
+        since_s=since_s,
+        needs=(need,),
     )
 
 
@@ -285,7 +306,11 @@ def _totals(devices: Sequence[Device]) -> Totals:
     )
 
 
-def _notes(devices: Sequence[Device], usual_off: float, now: float) -> Iterable[str]:
+def _notes(
+    devices: Sequence[Device], refusal: str | None, usual_off: float, now: float
+) -> Iterable[str]:
+    if refusal is not None:
+        yield refusal
     seen = [each for each in devices if each.seen_s is not None]
     early = sum((each.seen_at or 0.0) > now + CLOCK_OFF_S for each in seen)
     if early:

@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Any
 
 from agent.dataset.records import RECORD_MAX, part_folders
+from agent.errors import ConfigurationError
 from agent.files import TEMPORARY_SUFFIX, Disk, FileEntry
 from agent.fleet.devices import Heartbeat, Problem
 from agent.fleet.reading import (
@@ -27,7 +28,8 @@ from agent.fleet.reading import (
     too_long,
     too_many,
 )
-from agent.record.device_names import DEVICES
+from agent.printable import printable
+from agent.record.device_names import DEVICES, status_file
 from agent.record.device_status import DEVICE_MAX, READ_MAX
 from agent.record.timestamp import seconds_of
 
@@ -103,6 +105,26 @@ class HeartbeatFolder:
         except OSError as error:
             return Problem(name, f"it cannot be read: {error.strerror}")
         return too_long(name, size) if size > len(data) else heartbeat_of(name, data, changed)
+
+
+def forget_in(directory: Path, disk: Disk, device: str) -> bool:
+    """Delete the heartbeat of a device durably; False if it has none.
+
+    Raises `ConfigurationError` if its file is of another device, `OSError` if the disk refuses.
+    """
+    folder = directory.absolute() / DEVICES
+    names = {status_file(device), status_file(device, keeps_capitals=True)}
+    # By the names that are there: some file systems take capitals for small letters.
+    found = [each.name for each in disk.files(folder) if each.name in names]
+    for name in found:
+        data, _ = disk.beginning(folder / name, READ_MAX)
+        held = heartbeat_of(name, data, 0.0)
+        if isinstance(held, Problem) and not held.is_heartbeat:
+            raise ConfigurationError(f"cannot forget {printable(device)}: {held.why}")
+        disk.remove(folder / name)
+    if found:
+        disk.sync_directory(folder)
+    return bool(found)
 
 
 def devices_of_captures(directory: Path, disk: Disk) -> dict[str, float | None]:

@@ -11,6 +11,9 @@ from agent.settings.units import show_span
 OLD_WAITING_S = 86_400.0
 """Captures that could be delivered and have waited for longer need a person."""
 
+STOPPED_MAX_S = 86_400.0
+"""A device that was stopped in order needs a person once it has not come back for longer."""
+
 CLOCK_OFF_S = 60.0
 """A clock that is off by more is wrong: a heartbeat takes seconds, and NTP keeps milliseconds."""
 

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator
 from html import escape
 
-from agent.fleet.devices import Camera, Device
+from agent.fleet.devices import Camera, Condition, Device
 from agent.printable import printable
 from agent.record.timestamp import timestamp
 from agent.settings.units import show_size, show_span
@@ -56,8 +56,8 @@ def _device(device: Device) -> str:
 
 def _chip(device: Device) -> str:
     word = device.condition.value
-    if device.condition.needs_somebody and device.needs and device.since_s != device.seen_s:
-        word = device.needs[0].word if device.needs[0].condition is device.condition else word
+    if device.condition is not Condition.SILENT and device.needs:
+        word = device.needs[0].word
     return f'<span class="chip">{escape(word)}</span>'
 
 

@@ -8,7 +8,7 @@ browser that knows the password cannot be made to send them.
 import gzip
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock, Thread
@@ -19,6 +19,7 @@ from agent.fleet.devices import Heartbeat, Problem, Reports
 from agent.fleet.facts import facts_of
 from agent.fleet.fleet import Fleet, fleet_of
 from agent.fleet.folder import HeartbeatFolder, devices_of_captures, named_by
+from agent.fleet.needs import STOPPED_MAX_S
 from agent.fleet.page import page_of
 from agent.fleet.reading import DEVICES_MAX
 from agent.ports import Clock
@@ -59,7 +60,15 @@ class FleetView:
         port: int,
         token: str | None,
         clock: Clock,
+        stopped_max: float | None = STOPPED_MAX_S,
+        refusal: Callable[[], str | None] = lambda: None,
     ) -> None:
+        """Show what is kept in `directory`.
+
+        `refusal` returns why new devices are refused now, if they are.
+        """
+        self._stopped_max = stopped_max
+        self._refusal = refusal
         self._name = directory.absolute().name or str(directory)
         self._directory = directory.absolute()
         self._disk = disk
@@ -134,7 +143,9 @@ class FleetView:
             is_fresh = self._clock.monotonic() - self._last_at <= _FRESH_S
             if self._last is None or self._is_changed or not is_fresh:
                 self._is_changed = False  # before the look: what comes meanwhile is for the next
-                self._last = fleet_of(self._reports(), self._clock.wall())
+                self._last = fleet_of(
+                    self._reports(), self._clock.wall(), stopped_max=self._stopped_max
+                )
                 self._last_at = self._clock.monotonic()
             return self._last
 
@@ -148,6 +159,7 @@ class FleetView:
             tuple(each for each in found if isinstance(each, Problem)),
             received,
             self._away,
+            self._refusal(),
         )
 
     def _read_captures(self) -> None:

@@ -15,6 +15,8 @@ from agent.dataset.folder import Dataset
 from agent.files import Disk
 from agent.ports import Clock
 from agent.receiver.fleet_view import PAGE_PATH, FleetView, View
+from agent.receiver.limits import Limits
+from agent.receiver.new_devices import NewDevices
 from agent.receiver.server import PATHS, Server
 from agent.record.device_status import checked_status
 from agent.record.timestamp import timestamp
@@ -24,9 +26,6 @@ from agent.web.access import Headers
 from agent.web.access import Refusal as ViewRefusal
 from agent.web.address import WebAddress
 from agent.web.hosts import reached_at
-
-BODY_MAX = 64 * 1024 * 1024
-"""Bytes of one request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +77,20 @@ class Receiver:
         host: str = "127.0.0.1",
         port: int = 0,
         token: str | None = None,
-        body_max: int = BODY_MAX,
+        limits: Limits | None = None,
         on_capture: Callable[[ReceivedCapture], None] | None = None,
         on_device: Callable[[NewDevice], None] | None = None,
         on_refusal: Callable[[Refusal], None] | None = None,
         log: Callable[[str], None] | None = None,
         clock: Clock | None = None,
     ) -> None:
+        limits = limits or Limits()
         self.received = 0
         """New captures since the start."""
         self.duplicates = 0
         """Captures since the start that had been stored before."""
         self.token = token
-        self.body_max = body_max
+        self.body_max = limits.body_max
         self.log = log
         self._clock = clock or SystemClock()
         self._dataset = dataset
@@ -107,6 +107,9 @@ class Receiver:
         self.url = f"http://{shown}:{self.port}{PATHS[0]}"
         browsed = reached_at(WebAddress(host=host, port=self.port), socket.gethostname())
         self.fleet_url = f"http://{browsed}{PAGE_PATH}"
+        self._new_devices = NewDevices(
+            limits.devices, limits.new_devices_per_hour, dataset.devices.count
+        )
         self._fleet = FleetView(
             dataset.directory,
             Disk(inside=dataset.directory),
@@ -114,6 +117,8 @@ class Receiver:
             port=self.port,
             token=token,
             clock=self._clock,
+            stopped_max=limits.stopped_max,
+            refusal=lambda: self._new_devices.refusal,
         )
 
     @property
@@ -168,9 +173,16 @@ class Receiver:
         return is_new
 
     def store_status(self, device: str, status: bytes, address: str) -> bool:
-        """Store the status of a device; tell its first one. Raises as `DeviceFolder.receive`."""
+        """Store the status of a device; tell its first one.
+
+        Raises as `DeviceFolder.receive`, and `DeviceNotAdmitted`.
+        """
         is_new = self._dataset.devices.receive(
-            device, status, received_at=timestamp(self._clock.wall()), received_from=address
+            device,
+            status,
+            received_at=timestamp(self._clock.wall()),
+            received_from=address,
+            admitted=self._new_devices.admitted,
         )
         self._fleet.changed()
         if is_new and self._on_device is not None:

@@ -11,6 +11,9 @@ from agent.record.verdicts import counted
 REPEAT_S = 10.0
 """Seconds within which the same refusal of the same sender is counted instead of printed again."""
 
+_TOO_MANY = 429
+_TOO_MANY_REPEAT_S = 86_400.0  # devices that are not admitted send all the time
+
 _KINDS_MAX = 64  # refusals that are told apart; an attacker must not make the list grow
 _NAME_MAX = 64  # characters of a name that a sender chose
 
@@ -51,9 +54,11 @@ class ArrivalReport:
     def refused(self, refusal: Refusal) -> None:
         """Print that a request was refused, and why; repeats are counted."""
         now = self._now()
-        kind = refusal.address, refusal.status
+        is_of_all = refusal.status == _TOO_MANY
+        kind = "" if is_of_all else refusal.address, refusal.status
+        quiet = _TOO_MANY_REPEAT_S if is_of_all else REPEAT_S
         earlier = self._refusals.pop(kind, None)
-        if earlier is not None and now - earlier.printed_at < REPEAT_S:
+        if earlier is not None and now - earlier.printed_at < quiet:
             earlier.more += 1
             self._refusals[kind] = earlier
             return

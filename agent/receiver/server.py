@@ -27,6 +27,7 @@ from agent.receiver.connections import Connection, Connections
 from agent.receiver.fleet_view import PATHS as VIEW_PATHS
 from agent.receiver.fleet_view import View
 from agent.receiver.multipart_parser import Body, FormError, read_form
+from agent.receiver.new_devices import DeviceNotAdmitted
 from agent.record.device_status import READ_MAX
 from agent.web.access import Headers, Refusal
 
@@ -42,6 +43,7 @@ _LENGTH_DIGITS = 18  # of a Content-Length
 _BODY_S = 60.0  # seconds that a body may take, and more for its length
 _RATE_MIN = 1000.0  # bytes per second of a slow sender
 _SKIP_S = 30.0  # seconds that the body of a refused request is read past
+_AGAIN_S = 900  # until a device that is not admitted asks again
 _PARTS = frozenset({"image", "record"})
 _OF_PAGES = ("Origin", "Sec-Fetch-Site")  # browsers send them with what a page asks; devices do not
 _OPTIONAL_PARTS = frozenset({"clip"})
@@ -73,7 +75,7 @@ class CaptureSink(Protocol):
     def store_status(self, device: str, status: bytes, address: str) -> bool:
         """Store the status of the device that its address names; True if it is its first.
 
-        Raises what `DeviceFolder.receive` raises.
+        Raises what `DeviceFolder.receive` raises, and `DeviceNotAdmitted`.
         """
 
     def view_refusal(self, method: str, target: str, headers: Headers) -> Refusal | None:
@@ -258,6 +260,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(
                 HTTPStatus.UNPROCESSABLE_ENTITY, printable(f"cannot take the status: {error}", 400)
             )
+        except DeviceNotAdmitted as error:
+            again = {"Retry-After": str(_AGAIN_S)}
+            self._refuse(HTTPStatus.TOO_MANY_REQUESTS, str(error), again)
         except OSError as error:
             self._refuse_for_disk(error, "the status")
         else:

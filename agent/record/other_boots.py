@@ -1,7 +1,7 @@
 """Finds two devices with one id, such as two with copies of one memory card.
 
-Their statuses replace each other where they are kept. So whoever stores a status notes in it which
-boots sent as this device before, as `other_boots`, the latest first:
+Their statuses replace each other where they are kept. So each status is stored with the boots that
+sent as this device before, as `other_boots`, the latest first:
 
     boot, since_boot_s   as their last status had them
     last                 when that was stored, by the clock of the place

@@ -134,3 +134,73 @@ def test_the_folder_may_be_named_as_the_devices_name_it(tmp_path: Path) -> None:
     sent(tmp_path, "gate")
 
     assert run(f"dir:{tmp_path}").output == run(tmp_path).output
+
+
+def test_a_device_that_was_stopped_for_long_needs_somebody(tmp_path: Path) -> None:
+    sent(tmp_path, "gate", ago=2 * DAY, daemon="stopped", exit_code=0)
+
+    assert run(tmp_path).exit_code == 1
+    assert run(tmp_path, "--stopped-max", "7d").exit_code == 0
+    assert run(tmp_path, "--stopped-max", "off").exit_code == 0
+    result = run(tmp_path, "--stopped-max", "soon")
+    assert result.exit_code == 78
+    assert "--stopped-max: must be a duration such as 24h or 7d, or off, not 'soon'" in (
+        result.stderr
+    )
+
+
+def test_a_device_that_is_no_longer_in_use_is_forgotten_and_nothing_else(tmp_path: Path) -> None:
+    sent(tmp_path, "Gate 3", "gate 3", "yard")
+    capture = stored_capture(1)
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / f"{capture.id}.json").write_bytes(capture.record_json)
+
+    result = run(tmp_path, "--forget", "Gate 3", "--forget", "yard")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.count("its captures stay") == 2
+    assert [each.name for each in (tmp_path / "devices").iterdir()] == ["gate%203.json"]
+    assert [each.name for each in (tmp_path / "records").iterdir()] == [f"{capture.id}.json"]
+
+
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [
+        ("gate-33", "has no heartbeat of it; did you mean gate-3?"),
+        ("../gate-3", "has no heartbeat of it; did you mean gate-3?"),
+        ("", "has no heartbeat of it"),
+        ("mast", "it has no heartbeat; its captures name it, and they stay"),
+        ("other", "it is the status of the device gate-3, whose file is gate-3.json"),
+    ],
+)
+def test_what_cannot_be_forgotten_is_said(tmp_path: Path, device: str, words: str) -> None:
+    sent(tmp_path, "gate-3")
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "x.json").write_text('{"device": "mast"}')
+    (tmp_path / "devices" / "other.json").write_bytes(
+        (tmp_path / "devices" / "gate-3.json").read_bytes()
+    )
+
+    result = run(tmp_path, "--forget", device)
+
+    assert result.exit_code == 78
+    assert words in " ".join(result.stderr.split())
+    assert len(list((tmp_path / "devices").iterdir())) == 2
+
+
+def test_a_damaged_heartbeat_can_be_forgotten(tmp_path: Path) -> None:
+    sent(tmp_path, "gate")
+    (tmp_path / "devices" / "half.json").write_bytes(b"{")
+
+    assert run(tmp_path, "--forget", "half").exit_code == 0
+    assert run(tmp_path).exit_code == 0
+
+
+def test_forgetting_shows_nothing(tmp_path: Path) -> None:
+    sent(tmp_path, "gate")
+
+    result = run(tmp_path, "--forget", "gate", "--json")
+
+    assert result.exit_code == 78
+    assert "cannot use --forget with --all, --json or --report" in result.stderr
+    assert (tmp_path / "devices" / "gate.json").exists()

@@ -127,3 +127,17 @@ def test_the_command_shows_the_fleet_of_a_bucket(store: S3Store) -> None:
         (stored_capture(1).record["device"], "no heartbeat"),
         ("gate", "well"),
     ]
+
+
+def test_a_device_is_forgotten_by_its_object_alone(store: S3Store) -> None:
+    put(store, "gate-07", "Gate-07")
+    delivered(store, stored_capture(1))
+    before = set(store.stored())
+
+    result = CliRunner().invoke(app, ["fleet", store.url, "--forget", "Gate-07"])
+
+    assert result.exit_code == 0
+    assert before - set(store.stored()) == {"captures/yard/devices/Gate-07.json"}
+    result = CliRunner().invoke(app, ["fleet", store.url, "--forget", "Gate-07"])
+    assert result.exit_code == 78
+    assert "did you mean gate-07?" in " ".join(result.stderr.split())

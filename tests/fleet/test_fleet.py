@@ -143,11 +143,45 @@ def test_a_sentence_names_three_needs_and_counts_the_others() -> None:
     assert len(device.needs) == 20
 
 
-def test_a_device_that_was_stopped_stays_so_and_is_not_silent() -> None:
-    found = fleet(heartbeat(status_fields(daemon="stopping")), now=WALL + 30 * DAY)
+def stopped(ago: float, **limit: Any) -> Fleet:
+    beat = heartbeat(status_fields(daemon="stopping"), WALL - ago)
+    return fleet_of(Reports((beat,)), WALL, **limit)
 
-    assert found.devices[0].sentence.startswith("stopped 30.0 d ago with 3 captures waiting")
+
+def test_a_device_that_was_stopped_is_not_silent() -> None:
+    found = stopped(23 * HOUR)
+
+    assert found.devices[0].sentence.startswith("stopped 23.0 h ago with 3 captures waiting: start")
     assert found.is_well
+
+
+def test_a_device_that_was_stopped_and_does_not_come_back_needs_somebody() -> None:
+    found = stopped(3.2 * DAY)
+    [device] = found.devices
+
+    assert device.sentence == (
+        "stopped 3.2 d ago with 3 captures waiting and did not come back: start it, or retire it "
+        "with `capture-agent fleet DIR --forget ID`"
+    )
+    assert (device.condition, device.needs[0].word) == (Condition.ATTENTION, "not back")
+    assert not found.is_well
+
+
+@pytest.mark.parametrize(
+    ("ago", "limit", "is_well"),
+    [(HOUR, 1800.0, False), (HOUR, 7200.0, True), (900 * DAY, None, True)],
+)
+def test_how_long_a_device_may_be_stopped_can_be_said(
+    ago: float, limit: float | None, *, is_well: bool
+) -> None:
+    assert stopped(ago, stopped_max=limit).is_well is is_well
+
+
+def test_of_a_stopped_device_nothing_is_known_while_no_receiver_ran() -> None:
+    beat = heartbeat(status_fields(daemon="stopping"), WALL)
+    now = WALL + 10 * DAY
+
+    assert fleet(beat, now=now, away=(WALL + HOUR, now - HOUR)).is_well
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from agent.factories.datasets import dataset_at
 from agent.files import Disk
 from agent.receiver import connections, server
 from agent.receiver.connections import ADDRESS_MAX, CONNECTIONS_MAX, Connections
+from agent.receiver.limits import Limits
 from agent.receiver.receiver import ReceivedCapture, Receiver, Refusal
 from agent.receiver.report import REPEAT_S, ArrivalReport
 from agent.upload.http.options import HttpOptions
@@ -48,7 +49,10 @@ def arrivals() -> list[ReceivedCapture]:
 @pytest.fixture
 def receiver(tmp_path: Path, arrivals: list[ReceivedCapture]) -> Iterator[Receiver]:
     made = Receiver(
-        Dataset(tmp_path, Disk()), token=TOKEN, body_max=100_000, on_capture=arrivals.append
+        Dataset(tmp_path, Disk()),
+        token=TOKEN,
+        limits=Limits(body_max=100_000),
+        on_capture=arrivals.append,
     )
     made.start()
     yield made

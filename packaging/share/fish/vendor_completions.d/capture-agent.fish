@@ -74,11 +74,16 @@ complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l port
 complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l host
 complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l token-file
 complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l clips
+complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l devices-max
+complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l new-devices-max
+complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l stopped-max
 complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a fleet -d 'Show all devices by their heartbeats: who needs somebody first, and what to do.'
 complete -c capture-agent -n '__fish_seen_subcommand_from fleet' -l all
 complete -c capture-agent -n '__fish_seen_subcommand_from fleet' -l json
 complete -c capture-agent -n '__fish_seen_subcommand_from fleet' -l report
+complete -c capture-agent -n '__fish_seen_subcommand_from fleet' -l stopped-max
+complete -c capture-agent -n '__fish_seen_subcommand_from fleet' -l forget
 complete -c capture-agent -n '__fish_seen_subcommand_from fleet' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a review -d 'Review captures in a browser: say what is right or wrong, and correct the boxes.'
 complete -c capture-agent -n '__fish_seen_subcommand_from review' -l port
