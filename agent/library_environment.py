@@ -16,6 +16,9 @@ _FORCED = {
     "OPENCV_OPENCL_CACHE_ENABLE": "0",
     # numpy's matrix products would start a thread for each core, which wait in a busy loop.
     "OPENBLAS_NUM_THREADS": "1",
+    # OpenCV would divide the resizing of one frame among threads: to wake them costs more than they
+    # save, and the workers use all processors anyway.
+    "OPENCV_FOR_THREADS_NUM": "1",
 }
 
 

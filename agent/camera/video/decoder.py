@@ -230,7 +230,9 @@ class Video:
         else:
             transparent = any(part.is_alpha for part in self._frame.format.components)
             layout = "bgra" if transparent else "bgr24"
-            pixels = self._reformatter.reformat(self._frame, format=layout).to_ndarray()
+            # One thread: to wake others for 0.5 ms of work costs more than they save.
+            converted = self._reformatter.reformat(self._frame, format=layout, threads=1)
+            pixels = converted.to_ndarray()
             pixels = on_background(pixels) if transparent else pixels
         turns = round(self._frame.rotation / _QUARTER_TURN) % 4
         return checked(np.rot90(pixels, turns) if turns else pixels)
