@@ -21,7 +21,7 @@ from agent.detector.formats.contract import (
     Layout,
     Preprocessing,
 )
-from agent.detector.formats.contradictions import misplaced
+from agent.detector.formats.contradictions import all_misplaced
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.graph_limits import NO_LIMITS, GraphLimits, find_graph_limits
 from agent.detector.letterbox import Letterbox, Size
@@ -63,6 +63,9 @@ RUN_ERRORS: tuple[type[Exception], ...] = (
     TypeError,
 )
 """What preprocessing, a run, and the decoding of its outputs raise for a single image."""
+
+MOST_SIZES = 64
+"""Sizes of frames whose place in the input is remembered; images of a folder may all differ."""
 
 MIN_SIDE = 0.01
 """Pixels. Narrower boxes are dropped: they are in the padding, and records round them to 0."""
@@ -108,6 +111,7 @@ class OnnxDetector:
         key = f"{session.file.sha256} {session.feature_tensor.name}"
         self._feature_source = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
         self._thread_local = threading.local()
+        self._letterboxes: dict[Size, Letterbox] = {}  # by the size of the frame
 
     @property
     def file(self) -> ModelFile:
@@ -171,7 +175,7 @@ class OnnxDetector:
         named, odd = self._with_labels(raw)
         kept = non_maximum_suppression(named, iou=self._format.nms_iou)
         # One misread output has all of its boxes in the wrong place.
-        misread = len(kept.boxes) in misplaced(kept, letterbox.input) and len(kept.boxes) > 0
+        misread = all_misplaced(kept, letterbox.input)
         invalid = raw.invalid or odd or misread
         detections, rows = self._detections(kept, letterbox)
         if self._format.task is not Task.DETECT:
@@ -192,13 +196,24 @@ class OnnxDetector:
         """Return the frame's place in the input, and its pixels after the crop."""
         height, width = pixels.shape[:2]
         wanted = self.preprocessing
-        size = self._session.input_size(Size(width, height), wanted)
         if wanted.crop is None:
-            return Letterbox.fit(Size(width, height), size, padding=wanted.padding), pixels
+            return self._fitted(Size(width, height)), pixels
+        size = self._session.input_size(Size(width, height), wanted)
         pixels = centre_crop(pixels, width=size.width, height=size.height, share=wanted.crop)
         rows, columns = pixels.shape[:2]
         letterbox = Letterbox.fit(Size(columns, rows), size, padding=wanted.padding)
         return replace(letterbox, origin=((width - columns) // 2, (height - rows) // 2)), pixels
+
+    def _fitted(self, frame: Size) -> Letterbox:
+        """Return the place of a whole frame in the input: the same for all frames of a camera."""
+        letterbox = self._letterboxes.get(frame)
+        if letterbox is None or self._session.avoids(letterbox.input):
+            size = self._session.input_size(frame, self.preprocessing)
+            letterbox = Letterbox.fit(frame, size, padding=self.preprocessing.padding)
+            if len(self._letterboxes) >= MOST_SIZES:
+                self._letterboxes.clear()
+            self._letterboxes[frame] = letterbox
+        return letterbox
 
     def _buffer(self) -> InputBuffer:
         """Return the buffer of this thread."""

@@ -7,6 +7,7 @@ with stretched frames: other models miss distorted objects.
 import math
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from agent.domain import FloatArray
 
@@ -63,16 +64,12 @@ class Letterbox:
             `[n, 4]` in pixels of the image, within the frame: `[0, width]` and `[0, height]` from
             `origin` on. A box that is completely in the padding has no area.
         """
-        across, down = self.ratios
         import numpy as np  # not at the top: the settings import `Size` without numpy
 
-        offset = np.array([self.left, self.top, self.left, self.top], np.float32)
-        ratio = np.array([across, down, across, down], np.float32)
-        shown = np.array([self.resized.width, self.resized.height] * 2, np.float32)
-        edge = np.array([self.frame.width, self.frame.height] * 2, np.float32)
+        offset, ratio, shown, edge, origin = _corners(self)
         # Clip before the multiplication, so that very large values do not overflow.
-        placed: FloatArray = np.clip(boxes - offset, np.float32(0), shown) * ratio
-        return np.minimum(placed, edge) + np.array(self.origin * 2, np.float32)
+        placed: FloatArray = np.minimum(np.maximum(boxes - offset, np.float32(0)), shown) * ratio
+        return np.minimum(placed, edge) + origin
 
     @property
     def ratios(self) -> tuple[float, float]:
@@ -88,6 +85,26 @@ class Letterbox:
 
         placed = (points - np.array([self.left, self.top], np.float32)) * np.array(self.ratios)
         return np.asarray(placed + np.array(self.origin), np.float32)
+
+
+@lru_cache(64)  # the same for each frame of a camera
+def _corners(place: Letterbox) -> tuple[FloatArray, ...]:
+    """Return what `Letterbox.to_frame` needs for both corners of a box, `[4]` each.
+
+    The padding, the ratios, the sizes of the frame in the input and by itself, and its origin.
+    """
+    import numpy as np  # not at the top, as above
+
+    return tuple(
+        np.array(pair * 2, np.float32)
+        for pair in (
+            (place.left, place.top),
+            place.ratios,
+            (place.resized.width, place.resized.height),
+            (place.frame.width, place.frame.height),
+            place.origin,
+        )
+    )
 
 
 def smallest_input(frame: Size, limit: Size, *, stride: int) -> Size:

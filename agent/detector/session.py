@@ -201,7 +201,11 @@ class OnnxSession:
             return self._only_size
         stride = math.lcm(wanted.stride, self._stride)
         size = self.image_input.size_for(frame, replace(wanted, stride=stride))
-        return self.signature.size if size in self._avoided else size
+        return self.signature.size if self.avoids(size) else size
+
+    def avoids(self, size: Size) -> bool:
+        """Whether another size is used instead of this one; see `avoid`."""
+        return bool(self._avoided) and size in self._avoided
 
     def avoid(self, size: Size) -> bool:
         """Use the size of the trial run instead of a size at which no run has worked yet.

@@ -90,6 +90,17 @@ def misplaced(raw: DecodedDetections, size: Size) -> tuple[int, int]:
     return int((sides < TINY).all(axis=1).sum()), int(outside.sum())
 
 
+def all_misplaced(raw: DecodedDetections, size: Size) -> bool:
+    """Whether there are boxes, and all are tiny, or all have their centre outside of the image."""
+    if not len(raw.boxes):
+        return False
+    left, top, right, bottom = raw.boxes[0].tolist()
+    is_inside = 0 <= left + right <= 2 * size.width and 0 <= top + bottom <= 2 * size.height
+    if is_inside and max(right - left, bottom - top) >= TINY:
+        return False  # as in nearly all frames
+    return len(raw.boxes) in misplaced(raw, size)
+
+
 def _logits(outputs: Sequence[FloatArray], layout: Layout) -> str | None:
     if layout.logits is None:
         return None
