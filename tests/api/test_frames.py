@@ -243,7 +243,7 @@ def test_two_senders_at_once_both_get_answers_and_each_frame_is_whole(
     for sender in senders:
         sender.start()
     for sender in senders:
-        sender.join(20.0)
+        sender.join(60)
 
     assert [each.status for each in responses] == [202] * 40
     assert sorted(each.json["sequence"] for each in responses) == list(range(40))

@@ -6,6 +6,7 @@ import random
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from http.client import HTTPException
 from threading import Event
 
 import pytest
@@ -85,7 +86,7 @@ def test_a_head_that_comes_byte_by_byte_gets_no_more_time(
 
     with served.unix.socket() as raw:
         raw.settimeout(0.005)
-        for _ in range(1000):
+        for _ in range(10_000):
             try:
                 raw.sendall(b"x")
                 assert raw.recv(1) == b""
@@ -115,7 +116,7 @@ def test_a_head_without_a_limit_would_be_noticed(
 def test_a_connection_may_be_used_again_and_is_closed_when_it_is_not(
     application: Application, serve: Serve
 ) -> None:
-    served = serve(application, limits=SHORT)
+    served = serve(application, limits=replace(LIMITS, idle_s=0.5))
 
     with served.unix.socket() as raw:
         raw.sendall((HEAD + b"\r\n") * 3)  # sent at once, answered in turn
@@ -126,7 +127,7 @@ def test_a_connection_may_be_used_again_and_is_closed_when_it_is_not(
 def test_a_body_that_does_not_come_ends_the_call(
     application: Application, serve: Serve, log: Recorder, sent: bytes
 ) -> None:
-    served = serve(application, limits=SHORT, more=MORE)
+    served = serve(application, limits=replace(LIMITS, call_s=0.3, linger_s=0.1), more=MORE)
     head = b"POST /takes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
     with served.unix.socket() as raw:
@@ -194,11 +195,11 @@ def test_all_bodies_together_have_a_limit(application: Application, serve: Serve
 
 
 def test_a_client_that_reads_nothing_is_dropped(application: Application, serve: Serve) -> None:
-    served = serve(application, limits=SHORT, more=MORE)
+    served = serve(application, limits=replace(LIMITS, send_s=0.2), more=MORE)
 
     with served.unix.socket() as raw:
         raw.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        wait_until(lambda: len(served.server.connections) == 1)
+        assert raw.recv(12) == b"HTTP/1.1 200"
         wait_until(lambda: is_alone(served))
         assert len(rest_of(raw)) < LARGE
 
@@ -263,7 +264,7 @@ def test_a_stream_whose_client_is_gone_is_closed(application: Application, serve
         assert opened.status == 200
         assert served.server.connections.streams == 1
 
-    assert closed.wait(10)
+    assert closed.wait(60)
     wait_until(lambda: is_alone(served))
 
 
@@ -286,7 +287,7 @@ def test_the_end_waits_for_no_client(application: Application, serve: Serve) -> 
     let_go = Event()
 
     def hang() -> dict[str, int]:
-        let_go.wait(20)
+        let_go.wait(60)
         return {}
 
     served = serve(replace(application, status=hang), more=MORE)
@@ -329,8 +330,15 @@ def test_nonsense_ends_no_server(application: Application, serve: Serve, log: Re
                 raw.shutdown(socket.SHUT_WR)
                 raw.recv(1000)
 
-    assert served.unix.get("/v1/status").status == 200
+    wait_until(lambda: responds(served))
     assert "api failed" not in log.events
+
+
+def responds(served: ServedApi) -> bool:
+    """Whether it answers a call; a busy machine may need longer than the short limits."""
+    with contextlib.suppress(OSError, HTTPException):
+        return served.unix.get("/v1/status").status == 200
+    return False
 
 
 def test_a_storm_of_connections_is_survived(application: Application, serve: Serve) -> None:

@@ -15,6 +15,7 @@ import pytest
 from agent.errors import ConfigurationError
 from agent.web.address import WebAddress, parse_api
 from agent.web.listening import Listening, listen_at, reason_of
+from tests.ports import free_port
 from tests.spool.small_file_system import skip_or_fail
 
 
@@ -129,13 +130,11 @@ def test_an_address_that_comes_later_than_the_agent_is_bound_with_a_warning() ->
 def test_each_kind_of_address_listens(host: str) -> None:
     if ":" in host and not Path("/proc/net/if_inet6").exists():
         pytest.skip("no IPv6 here")
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     listening = listen_at(WebAddress(host=host, port=port))
 
     target = "::1" if host == "::1" else "127.0.0.1"  # "::" takes IPv4 too
-    with closing(socket.create_connection((target, port), 5)):
+    with closing(socket.create_connection((target, port), 60)):
         listening.remove()
 
 

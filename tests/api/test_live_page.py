@@ -283,7 +283,7 @@ def test_a_disk_that_hangs_does_not_hide_the_cameras() -> None:
 
     def status() -> dict[str, int]:
         if not answers:
-            disk.wait(30)
+            disk.wait(60)
         return answers.pop() if answers else dict.fromkeys(STATUS_FACTS, 2)
 
     async def watch() -> list[str]:

@@ -28,7 +28,7 @@ from tests import ROOT
 from tests.fakes.api import Serve
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
-from tests.mqtt.mosquitto import free_port
+from tests.ports import free_port
 
 TOKEN = "a-long-random-token"
 AUTHORITY = trustme.CA()
@@ -174,7 +174,7 @@ def test_a_browser_on_another_computer_is_served_over_https(
     served = serve(application, token=TOKEN, tls=tls_context(pem(tmp_path)))
     trusting = ssl.create_default_context()
     AUTHORITY.configure_trust(trusting)
-    connection = HTTPSConnection("127.0.0.1", served.tcp.port, timeout=20, context=trusting)
+    connection = HTTPSConnection("127.0.0.1", served.tcp.port, timeout=60, context=trusting)
     origin = {"Origin": f"https://127.0.0.1:{served.tcp.port}", "Authorization": f"Bearer {TOKEN}"}
 
     for _ in range(2):  # on one connection

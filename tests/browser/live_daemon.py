@@ -11,10 +11,10 @@ from urllib.request import Request, urlopen
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.browser.numbered_camera import StreamCamera, number_in_jpeg
-from tests.camera.mjpeg_server import closed_port
 from tests.detector.planted_models import METADATA, fixed_model, planted_rows
 from tests.end_to_end.command import Daemon, until
 from tests.end_to_end.endpoint import LocalEndpoint
+from tests.ports import free_port
 
 INPUT = 96  # pixels; a frame of 640x360 is scaled to 96x54 and has 21 rows of padding above
 DOG = (15.0, 27.0, 39.0, 48.0)
@@ -44,7 +44,7 @@ class LiveDaemon:
         self.folder = folder
         self.camera = StreamCamera()
         self.endpoint = LocalEndpoint(folder / "dataset")
-        self.port = closed_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         named = {"gate": None, **(cameras or {})}.items()
         self._settings: dict[str, object] = {

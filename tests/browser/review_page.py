@@ -11,8 +11,8 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from tests.browser.chromium import Browser
 from tests.browser.live_page import named
-from tests.camera.mjpeg_server import closed_port
 from tests.end_to_end.command import COMMAND
+from tests.ports import free_port
 
 KEEP_NAME = "localStorage.setItem('capture-agent reviewer', arguments[0])"
 
@@ -22,7 +22,7 @@ class ReviewServer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = closed_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         self._process: subprocess.Popen[str] | None = None
         self.start()

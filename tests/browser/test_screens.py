@@ -8,7 +8,7 @@ import pytest
 from tests.browser.chromium import DESKTOP, PHONE, ZOOMED, Browser, Screen
 from tests.browser.live_daemon import LiveDaemon
 from tests.browser.live_page import LivePage
-from tests.camera.mjpeg_server import closed_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +20,7 @@ def live(
     running_browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveDaemon]:
     """One camera that lives and one that is lost; something was captured."""
-    gone = f"http://127.0.0.1:{closed_port()}/video"
+    gone = f"http://127.0.0.1:{free_port()}/video"
     with LiveDaemon(tmp_path_factory.mktemp("live"), cameras={"gone": gone}) as daemon:
         daemon.daemon.wait_for("camera lost")
         yield daemon

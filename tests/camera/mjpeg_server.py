@@ -1,6 +1,5 @@
 """An MJPEG camera for the tests: 20 images/s over HTTP, with every kind of failure."""
 
-import socket
 import threading
 from base64 import b64encode
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -88,10 +87,3 @@ class MjpegServer:
         data = b"not an image" * 50 if self.garbled.is_set() else jpeg(self.served)
         head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
         return head.encode() + data + b"\r\n"
-
-
-def closed_port() -> int:
-    """Return a port of this host at which no server listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -1,5 +1,6 @@
 """`exec:` cameras: real programs that write frames, end, hang, or write something else."""
 
+import contextlib
 import errno
 import os
 import shlex
@@ -30,8 +31,10 @@ from tests.camera.mjpeg_server import HEIGHT, WIDTH, jpeg
 from tests.fakes.log import Recorder
 from tests.spool.small_file_system import skip_or_fail
 
-STALL = 10.0  # for a program that is expected to write
+STALL = 60.0  # for a program that is expected to write
 SHORT = 0.3  # for one that is not
+SHORTEST_FIRST = (SHORT, 10 * SHORT, 100 * SHORT)  # a busy machine may start a program late
+LIMIT_S = 60.0
 Run = Callable[..., LiveCamera]
 
 
@@ -74,13 +77,14 @@ def sh(script: str) -> str:
     return f"sh -c {shlex.quote(script)}"
 
 
-def why_lost(camera: LiveCamera) -> str:
+def why_lost(camera: LiveCamera, after: int = 100) -> str:
+    """The reason within so many frames; empty if it was not lost."""
     try:
-        for _ in range(100):
+        for _ in range(after):
             camera.read()
     except CameraLost as error:
         return str(error)
-    pytest.fail("the camera was not lost")
+    return ""
 
 
 def alive(pid: int) -> bool:
@@ -91,7 +95,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def gone(pid: int, within: float = 5.0) -> bool:
+def gone(pid: int, within: float = LIMIT_S) -> bool:
     until = time.monotonic() + within
     while alive(pid) and time.monotonic() < until:
         os.sched_yield()
@@ -99,7 +103,7 @@ def gone(pid: int, within: float = 5.0) -> bool:
 
 
 def pids_in(path: Path, count: int) -> list[int]:
-    until = time.monotonic() + 5
+    until = time.monotonic() + LIMIT_S
     while time.monotonic() < until:
         if path.exists() and len(words := path.read_text().split()) == count:
             return [int(word) for word in words]
@@ -137,7 +141,7 @@ def test_old_frames_of_a_program_do_not_wait(run: Run, tmp_path: Path) -> None:
     camera = run(sh(f"cat {tmp_path}/first; {wait}; cat {tmp_path}/clip; sleep 60"))
     camera.read()
     (tmp_path / "go").touch()
-    until = time.monotonic() + 10
+    until = time.monotonic() + LIMIT_S
     while connection_of(camera)._frames < 1 + len(images) and time.monotonic() < until:
         os.sched_yield()
 
@@ -157,9 +161,9 @@ def connection_of(camera: LiveCamera) -> Program:
         ("/nowhere/grab", "", "cannot start /nowhere/grab: No such file or directory"),
         ("/etc/passwd", "", "cannot start /etc/passwd: it is not executable. Run chmod +x on it"),
         ("/usr", "", "cannot start /usr: it is a folder"),
-        (sh("echo no camera >&2; exit 3"), "", "sh ended with exit code 3 after 0."),
+        (sh("echo no camera >&2; exit 3"), "", "sh ended with exit code 3 after "),
         (sh("echo no camera >&2; exit 3"), "", "Its last lines: no camera"),
-        (sh("kill -9 $$"), "", "sh was ended by SIGKILL after 0."),
+        (sh("kill -9 $$"), "", "sh was ended by SIGKILL after "),
         ("true", "", "exit code 0 (let it run without end: rpicam-vid needs -t 0)"),
         (sh("exec >&-; sleep 60"), "", "sh closed its output"),
         ("sleep 60", "", "it wrote nothing for 0.3 s"),
@@ -175,7 +179,7 @@ def connection_of(camera: LiveCamera) -> Program:
 def test_a_program_that_gives_no_frames_says_why(
     run: Run, command: str, options: str, why: str
 ) -> None:
-    for stall in (SHORT, 10 * SHORT):  # a busy machine may start a program late
+    for stall in SHORTEST_FIRST:
         message = why_lost(run(command, options, stall=stall))
         if why in message.replace(f"{stall:.1f} s", "0.3 s"):
             break
@@ -191,8 +195,11 @@ def test_jpeg_is_not_taken_for_raw_frames(run: Run, clip: Path) -> None:
 
 
 def test_raw_frames_of_another_size_are_refused(run: Run) -> None:
-    frames = "while head -c 4896 /dev/zero; do sleep 0.03; done"  # of 68x48
-    message = why_lost(run(sh(frames), "?format=i420&size=64x48", stall=5.0))
+    for pause in (0.03, 0.3, 3.0):  # a busy machine may read two of them at a time
+        frames = f"while head -c 4896 /dev/zero; do sleep {pause}; done"  # of 68x48
+        message = why_lost(run(sh(frames), "?format=i420&size=64x48"), after=20)
+        if message:
+            break
 
     assert "it writes 4896 bytes at a time, but a frame of 64x48 has 4608: check that" in message
 
@@ -205,11 +212,17 @@ def test_a_program_that_ends_in_an_image_says_so(run: Run, clip: Path) -> None:
 
 
 def test_a_program_that_falls_silent_is_lost_and_started_again(run: Run, clip: Path) -> None:
-    camera = run(sh(f"cat {clip}; sleep 60"), stall=SHORT)
-    assert "no new frame for 0.3 s" in why_lost(camera)
-    camera.close()
+    for stall in SHORTEST_FIRST:
+        camera, again = run(sh(f"cat {clip}; sleep 60"), stall=stall), 0
+        message = why_lost(camera)
+        camera.close()
+        with contextlib.suppress(CameraLost):
+            again = camera.read().sequence
+        if "no new frame" in message and again:
+            break
 
-    assert camera.read().sequence >= 1
+    assert f"no new frame for {stall:.1f} s" in message
+    assert again >= 1
 
 
 def test_the_lines_of_a_program_are_events_without_secrets(run: Run, clip: Path) -> None:
@@ -278,15 +291,16 @@ def test_all_that_a_program_started_ends_when_it_is_closed(
     started = time.monotonic()
     camera.close()
 
-    assert time.monotonic() - started < process.TERM_S + 1.0
+    assert time.monotonic() - started < 30, "it waits for what it started"
     assert all(gone(pid) for pid in pids)
     with pytest.raises(ChildProcessError):
         os.waitpid(pids[0], os.WNOHANG)
 
 
 def test_a_program_that_may_end_by_itself_is_not_killed(
-    run: Run, clip: Path, tmp_path: Path
+    run: Run, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(process, "TERM_S", LIMIT_S)
     script = (
         f"trap 'echo ended > {tmp_path}/end; exit' TERM; cat {clip}; while :; do sleep 0.05; done"
     )
@@ -328,7 +342,7 @@ def test_a_silent_program_ends_when_the_agent_is_killed(tmp_path: Path, clip: Pa
     code = f"""
 import sys, time
 from agent.camera.program.connection import Program
-Program("exec:{sh(script)}", open_s=9, read_s=9, report=lambda _: None)
+Program("exec:{sh(script)}", open_s=60, read_s=60, report=lambda _: None)
 print("started", flush=True)
 time.sleep(60)
 """
@@ -380,8 +394,8 @@ def test_without_a_free_descriptor_a_program_is_lost_and_nothing_is_left(
     with monkeypatch.context() as patch:
         patch.setattr("agent.camera.program.connection.threading.Thread.start", no_thread)
         assert "cannot read sh: can't start new thread" in why_lost(camera)
-    for pid in pids_in(tmp_path / "pids", 1) if (tmp_path / "pids").exists() else []:
-        assert gone(pid)
+    started = (tmp_path / "pids").read_text() if (tmp_path / "pids").exists() else ""
+    assert all(gone(int(pid)) for pid in started.split())
     assert camera.read().jpeg
 
 

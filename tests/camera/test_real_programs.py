@@ -19,6 +19,7 @@ from agent.domain import Frame
 from agent.errors import CameraLost
 from agent.system import SystemClock
 from tests.camera.mjpeg_server import MjpegServer
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -117,12 +118,6 @@ def test_a_program_that_cannot_open_its_camera_says_why() -> None:
         frames("exec:ffmpeg -v error -f v4l2 -i /dev/video99 -c copy -f mjpeg -")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def served() -> Iterator[list[subprocess.Popen[bytes]]]:
     """Servers that are ended after the test."""
@@ -134,7 +129,7 @@ def served() -> Iterator[list[subprocess.Popen[bytes]]]:
 
 
 def wait_for_port(port: int) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -177,7 +172,7 @@ def test_motion_is_read(
         )
     )
     wait_for_port(port)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     seen: list[Frame] = []
     while not seen and time.monotonic() < until:  # it closes connections until its camera is there
         with contextlib.suppress(CameraLost):

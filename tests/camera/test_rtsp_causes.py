@@ -12,8 +12,9 @@ from agent.camera.network.rtsp_client import RtspClient
 from agent.camera.video.stream import open_rtsp
 from agent.errors import CameraLost
 from agent.system import SystemClock
-from tests.camera.mjpeg_server import MjpegServer, closed_port
+from tests.camera.mjpeg_server import MjpegServer
 from tests.camera.scripted_rtsp import Answer, ScriptedRtsp
+from tests.ports import free_port
 
 CLOCK = SystemClock()
 
@@ -107,8 +108,8 @@ def test_an_unknown_name_is_told() -> None:
     assert "Check its spelling and the DNS server, or write the IP address" in message
 
 
-def test_a_closed_port_is_told() -> None:
-    port = closed_port()
+def test_a_free_port_is_told() -> None:
+    port = free_port()
 
     assert f"127.0.0.1 refuses connections at port {port}" in cause(f"rtsp://127.0.0.1:{port}/")
 

@@ -86,7 +86,7 @@ def test_the_review_page_sends_its_reviews_when_it_ends(store: S3Store, tmp_path
         line = review_line(capture_id(1), VerdictKind.RIGHT, at=WALL, by="ann")
         ReviewedDataset(folder, Disk()).add([line])
         page.send_signal(signal.SIGTERM)
-        assert page.wait(20) == 0
+        assert page.wait(60) == 0
 
     (key,) = reviews_in(store)
     assert json.loads(store.read(key)) == line

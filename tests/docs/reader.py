@@ -6,7 +6,6 @@ it. A receiver runs on until the reader is done, as it does in the terminal besi
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from agent.cli.sample_clip import clip_pixels
 from agent.cli.street_drawing import HEIGHT, WIDTH
 from tests import ROOT
 from tests.docs.pages import Block, commands, lines_of
+from tests.ports import free_port
 
 TIMEOUT_S = 100.0
 FRAMES = 20
@@ -34,8 +34,7 @@ class Reader:
         self._recording = folder / "street.mp4"
         short_clip(self._recording)
         (folder / "stick").mkdir()
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = str(free.getsockname()[1])
+        self._port = str(free_port())
         self.stand_ins: Mapping[str, str] = {
             "/dev/video0": str(self._recording),
             "8000": self._port,

@@ -47,7 +47,7 @@ def test_the_api_answers_as_the_commands_do_and_holds_no_stop(tmp_path: Path) ->
             slow.sendall(sent)
         daemon.signal(signal.SIGTERM)
 
-        assert daemon.ends(seconds=20) == 0, daemon.text
+        assert daemon.ends() == 0, daemon.text
         assert daemon.events("agent stopped")[0]["exit_code"] == 0
         assert not daemon.events("stop overdue")
         assert not daemon.events("library message")

@@ -117,7 +117,7 @@ def test_auto_labels_survive_kills_within_their_budget(
     assert facts["auto"]["trusted"] == decided["classes"]
     assert sum(record["lane"] == "auto" for record in delivered.values()) <= most
     assert receiver.new == len(delivered)
-    assert len(promised) == len(delivered) + after["waiting"]
+    assert len(promised - delivered.keys()) <= after["waiting"]
     assert_law(after)
     auto = {name: record for name, record in delivered.items() if record["lane"] == "auto"}
     assert auto

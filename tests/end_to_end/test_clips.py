@@ -110,7 +110,7 @@ def test_a_live_camera_s_clips_have_their_lead_over_a_kill_and_a_stop(
         facts = status(tmp_path)
         assert 0 < facts["clip_bytes"] < facts["clip_max_bytes"]
         daemon.signal(signal.SIGTERM)
-        assert daemon.ends(seconds=20) == 0, daemon.text
+        assert daemon.ends() == 0, daemon.text
         assert daemon.events("agent stopped")[0]["lost"] == 0
         promised |= daemon.stored()
     assert call(tmp_path, "flush", AGENT_UPLOAD_URL=receiver.url).returncode == 0
@@ -152,6 +152,6 @@ def test_a_stop_does_not_wait_for_what_comes_after_a_capture(
         assert not daemon.stored()
         daemon.signal(signal.SIGTERM)
 
-        assert daemon.ends(seconds=20) == 0, daemon.text
+        assert daemon.ends() == 0, daemon.text
         assert daemon.events("agent stopped")[0]["lost"] == 0
         assert len(daemon.stored()) == len(daemon.events("frame captured"))

@@ -38,18 +38,14 @@ def test_a_device_is_seen_while_it_runs_and_when_it_stops(
     with Daemon(
         tmp_path, AGENT_UPLOAD_URL=receiver.url, AGENT_UPLOAD_TOKEN="right", **SETTINGS
     ) as daemon:
-        until(lambda: latest(receiver.directory).get("waiting") == 0, what=daemon.describe)
+        until(lambda: latest(receiver.directory).get("upload") == "flowing", what=daemon.describe)
         first = latest(receiver.directory)
-        assert (first["daemon"], first["heartbeat_s"], first["upload"]) == (
-            "running",
-            1.0,
-            "flowing",
-        )
+        assert (first["daemon"], first["heartbeat_s"]) == ("running", 1.0)
         assert {camera["name"] for camera in first["cameras"]} >= {"street"}
         assert len(first["model_sha256"]) == 64
+        until(lambda: status(tmp_path)["heartbeat"]["last"], what=daemon.describe)
         facts = status(tmp_path)
         assert facts["heartbeat"]["error"] is None
-        assert facts["heartbeat"]["last"] is not None
         for name in ("device", "version", "model", "budget_per_day", "target", "spool_dir"):
             assert first[name] == facts[name]
         daemon.process.terminate()
@@ -88,7 +84,7 @@ def answering(status_answer: Any) -> Any:
 
 def test_captures_go_on_while_the_endpoint_never_answers_a_heartbeat(tmp_path: Path) -> None:
     def silence(_stream: Any, _request: Request, stopping: Any) -> None:
-        stopping.wait(20)
+        stopping.wait(60)
 
     with (
         FaultyServer(answering(silence)) as server,
@@ -124,7 +120,7 @@ def test_an_endpoint_without_heartbeats_gets_all_captures_and_one_question(
         assert str(answer) in told["error"]
         daemon.wait_for("capture delivered", len(daemon.events("capture delivered")) + 3)
         assert sum(request.line.startswith("PUT") for request in server.requests) == 1
-        assert status(tmp_path)["heartbeat"]["refused"] is True
+        until(lambda: status(tmp_path)["heartbeat"]["refused"], what=daemon.describe)
         assert status(tmp_path)["upload"] == "flowing"
         daemon.process.terminate()
         assert daemon.ends() == 0

@@ -163,10 +163,10 @@ def test_receive_takes_only_the_right_token_and_stops_on_a_signal(tmp_path: Path
             assert line.startswith("receiving into dataset on http://127.0.0.1:")
             url = line.split()[-1]
             record = {"record": ("r.json", json.dumps({}), "application/json")}
-            result = requests.post(url, files=record, timeout=10)
+            result = requests.post(url, files=record, timeout=60)
             assert result.status_code == 401
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
         finally:
             process.kill()
 
@@ -226,7 +226,7 @@ def test_receive_prints_what_arrives_and_what_it_refuses(tmp_path: Path) -> None
                 stranger.send(made)
     finally:
         process.send_signal(signal.SIGTERM)
-    printed, _ = process.communicate(timeout=30)
+    printed, _ = process.communicate(timeout=60)
 
     assert process.returncode == 0
     assert printed.splitlines() == [

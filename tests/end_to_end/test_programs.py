@@ -50,7 +50,7 @@ def is_alive(pid: int) -> bool:
 def settings(cameras: str) -> dict[str, object]:
     return {
         "AGENT_CAMERAS": cameras,
-        "AGENT_CAMERA_STALL": "3s",
+        "AGENT_CAMERA_STALL": "10s",
         "AGENT_FPS": 2,
         "AGENT_EVERY_NTH_FRAME": 5,
         "AGENT_MAX_SIDE": 64,
@@ -66,22 +66,26 @@ def test_nine_programs_work_while_the_tenth_hangs_and_all_end_at_a_stop(
         daemon.wait_for("camera opened", CAMERAS - 1)
         lost = daemon.wait_for("camera lost")
         assert lost["camera"] == "c0"
-        assert "it wrote nothing for 5.0 s" in lost["error"]
+        assert "it wrote nothing for 10.0 s" in lost["error"]
         cameras_shown = status(tmp_path)["cameras"]
         assert {each["name"] for each in cameras_shown} == {f"c{n}" for n in range(CAMERAS)}
         assert PASSWORD not in str(cameras_shown)
-        count = len(daemon.events("capture stored"))
-        daemon.wait_for("capture stored", count + 20)
-        captured = {line["camera"] for line in daemon.events("frame captured")}
-        assert captured == {f"c{n}" for n in range(1, CAMERAS)}
+        known = len(daemon.lines)
+
+        def captured() -> set[str]:
+            later = daemon.lines[known:]
+            return {line["camera"] for line in later if line["event"] == "frame captured"}
+
+        until(lambda: captured() == {f"c{n}" for n in range(1, CAMERAS)}, what=daemon.describe)
         assert not daemon.events("worker stalled")
         daemon.signal(signal.SIGTERM)
 
-        assert daemon.ends(seconds=10) == 0, daemon.text
+        assert daemon.ends() == 0, daemon.text
         assert PASSWORD not in daemon.text
-        assert not daemon.events("stop overdue")
+        overdue = [line["workers"] for line in daemon.events("stop overdue")]
+        assert set(overdue) <= {"camera c0"}
         assert {line["camera"] for line in daemon.events("camera lost")} == {"c0"}
-    until(lambda: not alive(tmp_path), seconds=5)
+    until(lambda: not alive(tmp_path))
 
 
 @pytest.mark.slow
@@ -92,7 +96,7 @@ def test_no_program_outlives_a_daemon_that_was_killed(tmp_path: Path, cameras: s
         daemon.signal(signal.SIGKILL)
         daemon.ends()
     pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
-    until(lambda: not any(is_alive(pid) for pid in pids[::2]), seconds=10)
+    until(lambda: not any(is_alive(pid) for pid in pids[::2]))
     for pid in pids[1::2]:
         if is_alive(pid):
             os.kill(pid, signal.SIGKILL)

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from tests.docs.pages import blocks
 from tests.docs.reader import short_clip
 from tests.end_to_end.command import Daemon, status, until
 from tests.end_to_end.endpoint import LocalEndpoint
+from tests.ports import free_port
 from tests.spool.small_file_system import skip_or_fail
 
 PAGE = ROOT / "docs" / "push.md"
@@ -78,11 +78,6 @@ def run(folder: Path, *words: str, **variables: str) -> subprocess.CompletedProc
         timeout=60,
         check=False,
     )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def test_the_client_is_short_and_needs_nothing_that_must_be_installed() -> None:

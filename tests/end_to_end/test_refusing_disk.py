@@ -161,4 +161,4 @@ def test_a_daemon_that_waits_for_its_disk_stops_when_asked(tmp_path: Path) -> No
         with Daemon(tmp_path, **FEW, AGENT_SPOOL_DIR=card.root / "spool") as daemon:
             daemon.wait_for("spool unavailable")
             daemon.signal(signal.SIGTERM)
-            assert daemon.ends(seconds=20) == 0
+            assert daemon.ends() == 0

@@ -1,5 +1,6 @@
 """The frame that a person saw is the one that is stored: each frame shows its number."""
 
+import itertools
 import json
 import signal
 import threading
@@ -17,7 +18,6 @@ from tests.end_to_end.command import Daemon, quick_model, until
 from tests.fakes.api import ApiClient
 
 PLAYED_FPS = 25
-SLACK_S = 0.3  # of a computer that does other things too
 
 
 class TimedCamera:
@@ -33,6 +33,18 @@ class TimedCamera:
     def stop(self) -> None:
         self._stopping.set()
         self._server.stop()
+
+    def assert_shows(self, number: int | None, asked: tuple[float, float], record: Any) -> None:
+        """Check that the frame is the one of a moment, which lies between two.
+
+        A busy machine sends frames late, and takes them in late: by as much they may be off.
+        """
+        assert number is not None
+        late = record["monotonic_ns"] / 1e9 - self.sent[number]
+        near = [self.sent[n] for n in range(number - 25, number + 26) if n in self.sent]
+        gap = max(after - before for before, after in itertools.pairwise(near))
+        slack = late + gap + 0.1
+        assert asked[0] - slack < self.sent[number] < asked[1] + slack
 
     def _stream(self, _: object) -> Page:
         kind = "multipart/x-mixed-replace; boundary=frame"
@@ -123,13 +135,13 @@ def test_three_seconds_ago_is_what_the_camera_showed_three_seconds_ago(
     stream = camera(25)
     with Seen(tmp_path, stream.url, AGENT_FPS=fps) as seen:
         until(lambda: len(stream.sent) > 25 * 6)
-        asked = time.monotonic()
+        before = time.monotonic()
         name = seen.post("captures", camera="gate", at="-3s", note="seen")["id"]
+        after = time.monotonic()
         number = seen.number(name)
 
-    assert number is not None
-    assert stream.sent[number] == pytest.approx(asked - 3, abs=0.5 / fps + SLACK_S)
     record = seen.record(name)
+    stream.assert_shows(number, (before - 3 - 0.5 / fps, after - 3 + 0.5 / fps), record)
     assert (record["lane"], record["note"]) == ("requested", "seen")
     assert record["image"]["encoded_by"] == "camera"
 
@@ -186,9 +198,10 @@ def test_a_capture_and_a_verdict_that_wait_survive_a_kill(
     stream = camera(10)
     with Seen(tmp_path, stream.url, AGENT_UPLOAD_URL="") as seen:
         until(lambda: len(stream.sent) > 40)
-        asked = time.monotonic()
+        before = time.monotonic()
         wrong = seen.post("verdicts", camera="gate", at="-2s", verdict="missing", by="Ann")
         name = seen.post("captures", camera="gate", at="-1s")["id"]
+        after = time.monotonic()
         for each in (wrong["id"], name):
             seen.becomes(each, "waiting")
         seen.daemon.process.send_signal(signal.SIGKILL)
@@ -198,8 +211,7 @@ def test_a_capture_and_a_verdict_that_wait_survive_a_kill(
         again.daemon.wait_for("capture delivered", 2)
     for each, ago in ((wrong["id"], 2), (name, 1)):
         number = number_in_jpeg((tmp_path / f"dataset/images/{each}.jpg").read_bytes())
-        assert number is not None
-        assert stream.sent[number] == pytest.approx(asked - ago, abs=0.1 + SLACK_S)
+        stream.assert_shows(number, (before - ago - 0.1, after - ago + 0.1), again.record(each))
     assert again.record(wrong["id"])["verdicts"][0]["by"] == "Ann"
 
 
@@ -216,7 +228,7 @@ def test_what_was_asked_for_before_a_stop_is_stored(
         ]
         seen.post("verdicts", camera="gate", at="-1s", verdict="right")
         seen.daemon.signal(signal.SIGTERM)
-        assert seen.daemon.ends(seconds=20) == 0, seen.daemon.text
+        assert seen.daemon.ends() == 0, seen.daemon.text
         assert set(asked) <= seen.daemon.stored()
         assert seen.daemon.events("agent stopped")[0]["lost"] == 0
 

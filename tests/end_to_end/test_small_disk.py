@@ -45,7 +45,7 @@ def test_a_full_disk_is_said_once_and_drains_when_the_endpoint_is_back(
             receiver.start()
             daemon.wait_for("capture delivered", seconds=90)
             daemon.signal(signal.SIGTERM)
-            assert daemon.ends(seconds=20) == 0, daemon.text
+            assert daemon.ends() == 0, daemon.text
             assert daemon.events("worker failed") == []
             [stopped] = daemon.events("agent stopped")
             assert stopped["lost"] == 0

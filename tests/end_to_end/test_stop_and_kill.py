@@ -44,7 +44,7 @@ def test_a_signal_stops_in_order_and_loses_nothing_in_memory(
         daemon.wait_for("capture stored", 3)
         daemon.signal(number)
 
-        assert daemon.ends(seconds=20) == 0, daemon.text
+        assert daemon.ends() == 0, daemon.text
         captured = {line["capture"] for line in daemon.events("frame captured")}
         assert daemon.stored() == captured
         [stopped] = daemon.events("agent stopped")
@@ -58,7 +58,7 @@ def test_a_signal_before_the_model_is_loaded_ends_it_at_once(tmp_path: Path) -> 
         until(lambda: '"agent started"' in daemon.text, what=daemon.describe)
         daemon.signal(signal.SIGINT)
 
-        assert daemon.ends(seconds=20) == 0
+        assert daemon.ends() == 0
         assert "Traceback" not in daemon.text
 
 
@@ -72,7 +72,7 @@ def test_a_second_signal_waits_for_nothing(tmp_path: Path) -> None:
             daemon.signal(signal.SIGTERM)
             return daemon.process.poll() is not None
 
-        until(ends, what=daemon.describe, seconds=5)
+        until(ends, what=daemon.describe)
         assert daemon.ends() == 128 + signal.SIGTERM
         assert_law(status(tmp_path))
 
@@ -84,12 +84,12 @@ def test_two_signals_at_once_are_one_stop(tmp_path: Path) -> None:
         daemon.signal(signal.SIGTERM)
         daemon.signal(signal.SIGINT)
 
-        assert daemon.ends(seconds=20) == 0, daemon.text
+        assert daemon.ends() == 0, daemon.text
         assert daemon.events("agent stopped")[0]["lost"] == 0
 
 
 @pytest.mark.slow
-def test_a_target_and_a_camera_that_hang_end_within_twenty_seconds(tmp_path: Path) -> None:
+def test_a_target_and_a_camera_that_hang_do_not_hold_up_the_end(tmp_path: Path) -> None:
     with SilentServer() as server, SilentServer() as camera:
         settings = {
             **MANY,
@@ -101,7 +101,7 @@ def test_a_target_and_a_camera_that_hang_end_within_twenty_seconds(tmp_path: Pat
             until(lambda: server.connections and camera.connections, what=daemon.describe)
             daemon.signal(signal.SIGTERM)
 
-            assert daemon.ends(seconds=20) == 0, daemon.text
+            assert daemon.ends() == 0, daemon.text
             late = ",".join(line["workers"] for line in daemon.events("stop overdue"))
             assert "upload" in late  # a camera that does not respond is left at once
             assert daemon.events("agent stopped")[0]["lost"] == 0

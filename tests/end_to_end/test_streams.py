@@ -21,7 +21,7 @@ from tests.end_to_end.command import (
     until,
 )
 
-ENDS_S = 30.0
+ENDS_S = 90.0
 
 
 def stored(folder: Path) -> int:

@@ -14,16 +14,11 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from tests.end_to_end import command
+from tests.ports import free_port
 
-until = functools.partial(command.until, seconds=15.0)
+until = functools.partial(command.until, seconds=60.0)
 PROGRAM = "/usr/sbin/mosquitto"
 ANYBODY = ("allow_anonymous true",)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Mosquitto:
@@ -52,7 +47,7 @@ class Mosquitto:
     def stop(self) -> None:
         if self._process is not None:
             self._process.kill()  # all that it keeps is in memory
-            self._process.wait(10)
+            self._process.wait(60)
             self._process = None
 
     def signal(self, number: signal.Signals) -> None:
@@ -81,10 +76,10 @@ class Watcher:
         self._client.on_message = self._keep
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
 
     def publish(self, topic: str, payload: bytes | str = b"", *, retain: bool = False) -> None:
-        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(10)
+        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(60)
 
     def of(self, topic: str) -> list[bytes]:
         """All payloads on a topic."""

@@ -39,7 +39,7 @@ def answering(listening: socket.socket, *parts: bytes, hangs_up: bool = True) ->
             for part in parts:
                 accepted.sendall(part)
             if not hangs_up:
-                ended.wait(10)
+                ended.wait(60)
 
     thread = threading.Thread(target=answer)
     thread.start()
@@ -47,7 +47,7 @@ def answering(listening: socket.socket, *parts: bytes, hangs_up: bool = True) ->
         yield
     finally:
         ended.set()
-        thread.join(10)
+        thread.join(60)
 
 
 @contextlib.contextmanager

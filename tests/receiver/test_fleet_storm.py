@@ -122,7 +122,7 @@ def sent_until_killed(receiver: RealReceiver, first: int) -> dict[str, int]:
 
     with ThreadPoolExecutor(THREADS) as pool:
         sending = [pool.submit(send, number) for number in range(THREADS)]
-        assert is_busy.wait(30)
+        assert is_busy.wait(60)
         receiver.end(signal.SIGKILL)
     for each in sending:
         each.result()

@@ -319,7 +319,7 @@ def test_it_may_serve_in_the_thread_of_the_caller_and_log(tmp_path: Path) -> Non
     thread.start()
     assert ask(receiver, "GET")[0] == 200
     receiver.stop()
-    thread.join(timeout=5)
+    thread.join(60)
 
     assert not thread.is_alive()
     assert lines == ['127.0.0.1 "GET /captures HTTP/1.1" 200 -']

@@ -105,7 +105,7 @@ def store(spool: Spool, count: int) -> list[str]:
     return [each.id for each in captures]
 
 
-def wait_until(true: Callable[[], object], *, seconds: float = 10.0) -> None:
+def wait_until(true: Callable[[], object], *, seconds: float = 60.0) -> None:
     """Poll until a condition holds; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not true():

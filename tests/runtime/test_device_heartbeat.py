@@ -35,7 +35,7 @@ class FakePlace:
 
     def send_status(self, device: str, status: bytes) -> None:
         self.asked += 1
-        self.answers.wait(10)
+        self.answers.wait(60)
         if self.failure is not None:
             raise self.failure
         self.taken.append(device.encode() + b" " + status)

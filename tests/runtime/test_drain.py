@@ -82,7 +82,7 @@ def test_a_slow_delivery_is_not_given_up(spool: Spool, log: Recorder) -> None:
     go_on = Event()
 
     def slowly(_: StoredCapture) -> None:
-        assert go_on.wait(30)
+        assert go_on.wait(60)
 
     target.on_send = slowly
     drain = drain_of(spool, target, log, workers=1)

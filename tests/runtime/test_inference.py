@@ -267,7 +267,7 @@ def test_while_a_run_hangs_later_frames_of_that_camera_are_dropped_not_collected
     stage.mailbox.put(frame(sequence=0))
     hung = Thread(target=stage.inference.step)
     hung.start()
-    assert model.hanging.wait(10)
+    assert model.hanging.wait(60)
     for sequence in range(1, 50):
         stage.mailbox.put(frame(sequence=sequence))
         stage.mailbox.put(frame(camera="yard", sequence=sequence))
@@ -279,7 +279,7 @@ def test_while_a_run_hangs_later_frames_of_that_camera_are_dropped_not_collected
     assert counts.taken == 3 + 49  # of the hanging camera: three; of the other: all
     assert counts.dropped == 46  # and one is in the mailbox
     model.let_go.set()
-    hung.join(10)
+    hung.join(60)
     stage.inference.step()
     assert stage.queued() == [0, 1]
 
@@ -292,7 +292,7 @@ def test_at_a_stop_frames_behind_a_run_that_hangs_are_evaluated(
     stage.mailbox.put(frame(sequence=0))
     hung = Thread(target=stage.inference.step)
     hung.start()
-    assert model.hanging.wait(10)
+    assert model.hanging.wait(60)
     for sequence in (1, 2):
         stage.mailbox.put(frame(sequence=sequence))
         stage.inference.step()
@@ -302,6 +302,6 @@ def test_at_a_stop_frames_behind_a_run_that_hangs_are_evaluated(
     assert stage.inference.abandon_runs()
     assert stage.queued() == [1, 2]
     model.let_go.set()
-    hung.join(10)
+    hung.join(60)
     assert stage.inference.step() is None
     assert stage.queued() == []

@@ -69,7 +69,7 @@ def test_closing_lets_a_waiting_lossless_camera_go() -> None:
     second.start()
 
     mailbox.close()
-    second.join(5)
+    second.join(60)
 
     assert not second.is_alive()
     assert mailbox.counts() == FrameCounts(offered=2, dropped=1, taken=0)

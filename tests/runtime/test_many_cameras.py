@@ -84,7 +84,7 @@ def test_nine_cameras_do_not_notice_that_the_tenth_hangs(
     codes: list[ExitCode] = []
     main = Thread(target=lambda: codes.append(agent.supervisor.run()))
     main.start()
-    assert hung.hangs.wait(10)
+    assert hung.hangs.wait(60)
     frames = {name: newest(agent, name) for name in (*sources, "c9")}
     wait_until(lambda: "camera lost" in log.events)
     wait_until(lambda: all(newest(agent, name) > frames[name] + 10 for name in sources))

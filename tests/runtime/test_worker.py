@@ -27,8 +27,8 @@ def test_it_repeats_the_step_until_all_is_done(make: Callable[..., Worker]) -> N
     worker = make(lambda: answers.pop(0), ended=told.set)
     worker.start()
 
-    assert told.wait(10)
-    assert worker.join(10)
+    assert told.wait(60)
+    assert worker.join(60)
     assert worker.ended
     assert not worker.failed
     assert answers == []
@@ -43,10 +43,10 @@ def test_a_stop_ends_a_wait_at_once(make: Callable[..., Worker]) -> None:
 
     worker = make(step)
     worker.start()
-    assert waiting.wait(10)
+    assert waiting.wait(60)
     worker.stop()
 
-    assert worker.join(10)
+    assert worker.join(60)
     assert not worker.failed
 
 
@@ -66,8 +66,8 @@ def test_a_bug_is_logged_with_its_traceback_and_ends_it(
     worker = make(step, ended=told.set)
     worker.start()
 
-    assert told.wait(10)
-    assert worker.join(10)
+    assert told.wait(60)
+    assert worker.join(60)
     assert worker.failed
     assert log.one("worker failed")["log_level"] == "critical"
     assert log.one("worker failed")["exc_info"] is True
@@ -78,7 +78,7 @@ def test_what_it_used_is_closed_by_the_same_thread(make: Callable[..., Worker]) 
     worker = make(lambda: None, close=lambda: threads.append(threading.current_thread()))
     worker.start()
 
-    assert worker.join(10)
+    assert worker.join(60)
     assert [thread.name for thread in threads] == ["tester"]
 
 
@@ -95,7 +95,7 @@ def test_a_join_has_a_deadline(make: Callable[..., Worker]) -> None:
         assert not worker.ended
     finally:
         let_go.set()
-        assert worker.join(10)
+        assert worker.join(60)
 
 
 def test_a_step_that_takes_longer_than_its_timeout_is_overdue(
@@ -110,12 +110,12 @@ def test_a_step_that_takes_longer_than_its_timeout_is_overdue(
     worker = make(step, timeout=10.0)
     worker.start()
     try:
-        assert inside.wait(10)
+        assert inside.wait(60)
         assert not worker.overdue(clock.now + 10)
         assert worker.overdue(clock.now + 11)
     finally:
         let_go.set()
-    assert worker.join(10)
+    assert worker.join(60)
     assert not worker.overdue(clock.now + 1e9)
 
 
@@ -128,7 +128,7 @@ def test_a_wait_that_a_step_asked_for_is_not_overdue(
     wait_until(lambda: not worker.overdue(clock.now + 3610))
     assert worker.overdue(clock.now + 3611)
     worker.stop()
-    assert worker.join(10)
+    assert worker.join(60)
 
 
 def test_a_named_part_of_a_step_has_the_time_of_a_step_and_a_wait_for_a_turn_has_no_limit(
@@ -152,7 +152,7 @@ def test_a_named_part_of_a_step_has_the_time_of_a_step_and_a_wait_for_a_turn_has
 
     worker = make(step)
     worker.start()
-    assert worker.join(10)
+    assert worker.join(60)
 
     requests = [(f"tester (request {number})", False) for number in range(5)]
     assert said == [*requests, ("tester", False), ("tester (hangs)", True)]
@@ -178,7 +178,7 @@ def test_a_wait_for_a_turn_has_a_name_and_no_limit_and_ends_with_a_stop(
         clock.now += 1e6
         assert not worker.overdue(clock.now)
         worker.stop()
-        assert worker.join(10)
+        assert worker.join(60)
 
     assert ends == ["stopping"]
     assert not worker.failed

@@ -63,7 +63,7 @@ class FaultyServer:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for thread in self._threads:
-            thread.join(timeout=5)
+            thread.join(60)
 
     def _accept(self) -> None:
         while not self._stopping.is_set():
@@ -149,7 +149,7 @@ def cut_answer(stream: socket.socket, request: Request, _stopping: Event) -> Non
 
 
 def silent(_stream: socket.socket, _request: Request, stopping: Event) -> None:
-    stopping.wait(10)
+    stopping.wait(60)
 
 
 def trickle_header(stream: socket.socket, _request: Request, stopping: Event) -> None:

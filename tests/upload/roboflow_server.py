@@ -156,5 +156,5 @@ class RoboflowServer(FakeWeb):
     def _halt(self, moment: str) -> None:
         if self.stop_at == moment:
             self.stopped.set()
-            self._go_on.wait(20)
+            self._go_on.wait(60)
             raise Drop

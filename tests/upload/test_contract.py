@@ -188,7 +188,7 @@ def without_proof(row: TargetRow, directory: Path) -> Iterator[UploadTarget]:
             address.replace(":/PATH", f":{directory}"),
             TargetContext(
                 token=TOKEN,
-                network=HttpOptions(timeout=5.0),
+                network=HttpOptions(timeout=60.0),
                 clock=ManualClock(),
                 disk=disk,
                 capture_folder=lambda path: Dataset(path, disk),

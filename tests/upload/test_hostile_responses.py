@@ -239,7 +239,7 @@ def test_an_endless_response_costs_neither_memory_nor_more_than_the_deadline(
         tracemalloc.stop()
 
     assert most < MEMORY_MAX
-    assert time.monotonic() - began < 8 * TIMEOUT  # of a few requests, each with its own deadline
+    assert time.monotonic() - began < 30  # a few requests, each with a deadline of its own
     assert line.server.sent - before < 64_000_000  # most of it in the buffers of the two sockets
     assert no_control_character(said)
 

@@ -60,7 +60,7 @@ def target_of(
         url,
         token=token,
         clock=clock or ManualClock(),
-        network=HttpOptions(timeout=5.0),
+        network=HttpOptions(timeout=60.0),
         boot=BOOT,
     )
 
@@ -642,7 +642,7 @@ def test_imports_one_at_a_time_are_named_waits_and_no_stall(server: LabelStudioS
             clock.now += 22
             assert not any(worker.overdue(clock.now) for worker in workers)
             go_on.release()
-        assert all(worker.join(30) for worker in workers)
+        assert all(worker.join(60) for worker in workers)
 
     assert (len(server.tasks), server.most_importing) == (8, 1)
     assert log.events == []

@@ -25,7 +25,10 @@ from tests.upload.faulty_server import FaultyServer
 
 def target_of(url: str, network: HttpOptions | None = None) -> EndpointTarget:
     return EndpointTarget(
-        url, token=None, clock=ManualClock(), network=network or HttpOptions(timeout=2.0, workers=2)
+        url,
+        token=None,
+        clock=ManualClock(),
+        network=network or HttpOptions(timeout=60.0, workers=2),
     )
 
 
@@ -222,7 +225,7 @@ def test_name_resolution_that_hangs_is_named_within_the_limit_and_costs_one_thre
     go_on = threading.Event()
 
     def hang(*_: object, **__: object) -> list[object]:
-        go_on.wait(30)
+        go_on.wait(60)
         return []
 
     before = set(threading.enumerate())
@@ -237,7 +240,7 @@ def test_name_resolution_that_hangs_is_named_within_the_limit_and_costs_one_thre
         assert len(hung) == 1
     finally:
         go_on.set()
-        hung[0].join(10)
+        hung[0].join(60)
 
 
 def test_after_a_look_up_that_hung_the_name_is_looked_up_again(
@@ -248,7 +251,7 @@ def test_after_a_look_up_that_hung_the_name_is_looked_up_again(
     real = socket.getaddrinfo
 
     def hang(*_: object, **__: object) -> list[object]:
-        go_on.wait(30)
+        go_on.wait(60)
         return []
 
     with FaultyServer(faults.store) as server:
@@ -259,7 +262,7 @@ def test_after_a_look_up_that_hung_the_name_is_looked_up_again(
             [hung] = [thread for thread in threading.enumerate() if thread.name == "look up"]
             monkeypatch.setattr(socket, "getaddrinfo", real)
             go_on.set()
-            hung.join(10)
+            hung.join(60)
 
             assert target.send(stored_capture(1)).id == stored_capture(1).id
 
@@ -270,7 +273,7 @@ def test_name_resolution_that_hangs_does_not_hold_up_a_stop(
     go_on, ends = threading.Event(), []
 
     def hang(*_: object, **__: object) -> list[object]:
-        go_on.wait(30)
+        go_on.wait(60)
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
@@ -295,7 +298,7 @@ def test_name_resolution_that_hangs_does_not_hold_up_a_stop(
             named = "upload 0 (looks up the name stop.example)"
             wait_until(lambda: worker.description == named)
             worker.stop()
-            assert worker.join(5)
+            assert worker.join(60)
         finally:
             go_on.set()
 

@@ -23,7 +23,7 @@ def target_of(url: str, network: HttpOptions) -> EndpointTarget:
 
 
 def through(proxy: Proxy, ca: Path | None = None) -> HttpOptions:
-    return HttpOptions(timeout=2.0, ca=ca, proxy=f"http://agent:{PROXY_SECRET}@{proxy.address}")
+    return HttpOptions(timeout=60.0, ca=ca, proxy=f"http://agent:{PROXY_SECRET}@{proxy.address}")
 
 
 def test_a_proxy_connects_us_and_sees_nothing_but_the_host(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_proxy_that_refuses_is_named_without_its_password(
 
 
 def test_a_proxy_that_is_not_there_is_named() -> None:
-    network = HttpOptions(timeout=2.0, proxy="http://127.0.0.1:1")
+    network = HttpOptions(timeout=60.0, proxy="http://127.0.0.1:1")
     with (
         target_of("http://localhost:2/", network) as target,
         pytest.raises(TargetUnavailable, match=r"through the proxy 127\.0\.0\.1:1: it refuses"),

@@ -41,7 +41,7 @@ def target_of(
 ) -> RoboflowTarget:
     waited = [] if pauses is None else pauses
     return RoboflowTarget(
-        url, token=key, clock=ManualClock(), network=HttpOptions(timeout=5.0), pause=waited.append
+        url, token=key, clock=ManualClock(), network=HttpOptions(timeout=60.0), pause=waited.append
     )
 
 
@@ -282,7 +282,7 @@ def test_kill_9_at_any_moment_leaves_one_image_with_one_set_of_boxes(
     server.stop_at = moment
     command = [sys.executable, "-c", SEND_ONE, server.url, KEY]
     with subprocess.Popen(command, env={"PYTHONPATH": ":".join(sys.path)}) as process:
-        assert server.stopped.wait(20)
+        assert server.stopped.wait(60)
         process.kill()
     server.go_on()
     with target_of(server.url) as target:

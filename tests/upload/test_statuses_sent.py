@@ -43,7 +43,7 @@ def of_other_devices(data: bytes) -> list[str]:
     return [each["boot"] for each in checked_status(data)["other_boots"] if each["is_other_device"]]
 
 
-def endpoint(url: str, *, timeout: float = 5.0) -> EndpointTarget:
+def endpoint(url: str, *, timeout: float = 60.0) -> EndpointTarget:
     network = HttpOptions(timeout=timeout)
     return EndpointTarget(url, token="s3cret", clock=ManualClock(), network=network)
 

@@ -21,7 +21,7 @@ from tests.upload.faulty_server import FaultyServer
 
 
 def target_of(url: str) -> EndpointTarget:
-    return EndpointTarget(url, token=None, clock=ManualClock(), network=HttpOptions(timeout=5.0))
+    return EndpointTarget(url, token=None, clock=ManualClock(), network=HttpOptions(timeout=60.0))
 
 
 @pytest.fixture(scope="module")

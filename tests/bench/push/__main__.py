@@ -17,6 +17,7 @@ from tests import ROOT
 from tests.bench.pipeline.daemon import Daemon
 from tests.bench.pipeline.table import Row, as_markdown, as_text, machine
 from tests.bench.push.frames import FORM, form, images
+from tests.ports import free_port
 
 PACED_FPS = 25
 SIDES = ("tcp", "unix", "loop", "decode")
@@ -57,8 +58,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 def pushed(side: str, frames: int, fps: float) -> Cost:
     """Push frames to a daemon over one connection."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     bodies = [form(image, n) for n, image in enumerate(images())]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "api.sock"

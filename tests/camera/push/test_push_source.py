@@ -160,7 +160,7 @@ def test_a_wait_ends_with_the_stop_and_later_frames_are_refused() -> None:
     reading = threading.Thread(target=read)
     reading.start()
     camera.source.interrupt()
-    reading.join(10.0)
+    reading.join(60)
 
     assert met == ["cannot read camera line: it was stopped"]
     with pytest.raises(RequestRefused, match="the agent stops; send it again later") as refused:
