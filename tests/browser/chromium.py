@@ -18,7 +18,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 PROGRAMS = ("chromium", "chromedriver")
 PACKAGES = "chromium and chromium-driver"
-WAIT_S = 25.0  # for a condition, on a slow machine that does other things too
+WAIT_S = 60.0  # for a condition, on a slow machine that does other things too
 POLL_S = 0.05
 
 FOREIGN_NAME = "rebind.example"

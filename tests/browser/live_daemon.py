@@ -81,12 +81,12 @@ class LiveDaemon:
 
     def get(self, path: str) -> Any:
         """Return the JSON of a call."""
-        with urlopen(f"{self.url}{path}", timeout=20) as response:
+        with urlopen(f"{self.url}{path}", timeout=60) as response:
             return json.load(response)
 
     def answered(self) -> Counter[str]:
         """Return how many responses of the API had each status, before this call."""
-        with urlopen(f"{self.url}metrics", timeout=20) as response:
+        with urlopen(f"{self.url}metrics", timeout=60) as response:
             families = text_string_to_metric_families(response.read().decode())
         counts: Counter[str] = Counter()
         for family in families:
@@ -99,7 +99,7 @@ class LiveDaemon:
         """Send JSON as an application does; return the JSON of the response."""
         headers = {"Content-Type": "application/json"}
         request = Request(f"{self.url}{path}", json.dumps(body).encode(), headers)
-        with urlopen(request, timeout=20) as response:
+        with urlopen(request, timeout=60) as response:
             return json.load(response)
 
     def captured(self) -> list[Any]:
@@ -108,7 +108,7 @@ class LiveDaemon:
 
     def arrived(self, count: int = 1) -> list[Any]:
         """Return the records at the endpoint, as soon as there are `count`."""
-        until(lambda: len(self.endpoint.records) >= count, what=self.daemon.describe, seconds=30)
+        until(lambda: len(self.endpoint.records) >= count, what=self.daemon.describe)
         records = list(self.endpoint.records.values())
         assert len(records) == count, records
         return sorted(records, key=lambda record: str(record["id"]))
@@ -120,7 +120,7 @@ class LiveDaemon:
         def lines() -> list[str]:
             return path.read_text("utf-8").splitlines() if path.exists() else []
 
-        until(lambda: len(lines()) >= count, what=self.daemon.describe, seconds=30)
+        until(lambda: len(lines()) >= count, what=self.daemon.describe)
         found = [json.loads(line) for line in lines()]
         assert len(found) == count, found
         return found
@@ -131,5 +131,6 @@ class LiveDaemon:
 
     def _started(self) -> Daemon:
         daemon = Daemon(self.folder, **self._settings)
+        daemon.wait_for("api started")
         daemon.wait_for("camera opened")
         return daemon

@@ -317,13 +317,13 @@ def special_files(folder: Path) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("kind", ["fifo", "link", "device", "folder"])
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_only_regular_files_are_opened(tmp_path: Path, kind: str) -> None:
     with pytest.raises(UnusableImage, match="not a regular file"):
         read_image(special_files(tmp_path)[kind])
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_a_socket_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with socket.socket(socket.AF_UNIX) as listener:
@@ -332,7 +332,7 @@ def test_a_socket_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             read_image(Path("a.jpg"))
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_a_file_that_becomes_a_fifo_while_it_is_opened_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -349,7 +349,7 @@ def test_a_video_whose_header_states_a_huge_size_is_refused_with_the_reason(
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "image.jpg"])
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_a_file_that_becomes_a_fifo_while_it_is_opened_is_refused(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -366,7 +366,7 @@ def test_a_file_that_becomes_a_fifo_while_it_is_opened_is_refused(
     assert "it is neither a file nor a folder: it is a FIFO" in why_lost(path)
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_a_link_to_a_device_is_refused(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").symlink_to("/dev/zero")
 

@@ -491,7 +491,7 @@ def test_label_files_that_were_changed_by_hand_are_told(captures: Path, tmp_path
 
 
 @pytest.mark.parametrize("name", ["data.yaml", "verdicts.jsonl"])
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 def test_a_fifo_in_the_place_of_a_file_stops_nobody(
     name: str, captures: Path, tmp_path: Path
 ) -> None:

@@ -126,10 +126,10 @@ def test_thirty_thousand_boxes_take_less_than_a_second() -> None:
         boxes, random.random(30_000).astype(np.float32), np.zeros(30_000, np.intp)
     )
 
-    start = time.perf_counter()
+    start = time.process_time()
     kept = non_maximum_suppression(crowd, iou=0.6)
 
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
     assert len(kept.confidences) == MAX_DETECTIONS
     assert kept.confidences.min() > 0.98
     assert (np.diff(kept.confidences) <= 0).all()

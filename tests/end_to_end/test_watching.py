@@ -98,6 +98,12 @@ def test_the_status_is_what_the_page_says_of_it(
         looks.append(status(tmp_path))
         receiver.start()
         daemon.wait_for("capture delivered")
+
+        def has_told_of_both() -> bool:
+            street, none = status(tmp_path)["cameras"]
+            return bool(street["last_capture_id"]) and none["state"] == "lost"
+
+        until(has_told_of_both, what=daemon.describe)
         looks.append(status(tmp_path))
         daemon.process.terminate()
         assert daemon.ends() == 0
@@ -124,6 +130,7 @@ def test_the_status_is_what_the_page_says_of_it(
 def test_a_daemon_that_was_killed_is_not_taken_for_a_running_one(tmp_path: Path) -> None:
     with Daemon(tmp_path, AGENT_CAMERAS="/dev/video63") as daemon:
         daemon.wait_for("camera lost")
+        until(lambda: status(tmp_path)["cameras"][0]["state"] == "lost", what=daemon.describe)
         alive = status(tmp_path, AGENT_CAMERAS="/dev/video63")
         daemon.process.kill()
         daemon.process.wait()

@@ -13,6 +13,13 @@ from dataclasses import dataclass
 
 from tests import ROOT
 
+PATIENT = {
+    "RAY_agent_register_timeout_ms": "300000",
+    "RAY_health_check_timeout_ms": "60000",
+    "RAY_health_check_failure_threshold": "20",
+}
+"""For a busy machine: Ray ends a node whose processes start or answer late."""
+
 
 @dataclass(frozen=True)
 class RayCluster:
@@ -48,7 +55,7 @@ def ray_cluster() -> Iterator[RayCluster]:
         cwd=ROOT,
         text=True,
         start_new_session=True,
-        env=os.environ | {"RAY_USAGE_STATS_ENABLED": "0"},
+        env=os.environ | PATIENT | {"RAY_USAGE_STATS_ENABLED": "0"},
     ) as process:
         try:
             yield RayCluster(process, RayCluster(process).says(str(ROOT)))

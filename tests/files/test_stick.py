@@ -131,7 +131,7 @@ WRITERS: dict[str, Write] = {
 }
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("write", WRITERS.values(), ids=list(WRITERS))
 @pytest.mark.parametrize("planted", [_link, _dangling_link, _hard_link, _fifo, _device])
 @pytest.mark.parametrize("suffix", ["", ".tmp"], ids=["name", "temporary name"])
@@ -155,7 +155,7 @@ def test_nothing_is_written_through_what_was_planted(
     assert not secret.with_name("planted").exists()
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("planted", [_fifo, _device])
 def test_reading_refuses_what_could_wait_or_never_end(
     planted: Plant, secret: Path, tmp_path: Path
@@ -181,7 +181,7 @@ def test_a_dataset_is_not_written_into_a_folder_that_a_link_names(
     assert list(elsewhere.iterdir()) == []
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("planted", [_link, _fifo])
 @pytest.mark.parametrize(
     "name",

@@ -34,11 +34,11 @@ def test_a_press_becomes_a_capture_that_is_told_and_stored(
         told = json.loads(watcher.wait_for(f"{ROOT}/captures", lambda data: b"requested" in data))
         assert told["note"] == "from the line"
         until(lambda: told["id"] in daemon.stored(), what=daemon.describe)
-        assert status(tmp_path)["mqtt"] == "connected"
+        until(lambda: status(tmp_path)["mqtt"] == "connected", what=daemon.describe)
 
         daemon.signal(signal.SIGTERM)
         assert daemon.ends() == 0
-        assert watcher.last(f"{ROOT}/availability") == b"offline"
+        watcher.wait_for(f"{ROOT}/availability", lambda payload: payload == b"offline")
         assert daemon.events("stop overdue") == []
 
 

@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from agent.exchange.state import CameraState
-from agent.mqtt import client, connection
+from agent.mqtt import client, commands, connection
 from tests import ROOT as SOURCES
 from tests.fakes.captures import capture
 from tests.fakes.log import Recorder
@@ -389,8 +389,11 @@ def test_hostile_payloads_are_answered_and_harm_nothing(
     assert log.events.count("mqtt disconnected") == 0
 
 
-def test_too_many_presses_are_refused(broker: Mosquitto, watcher: Watcher, door: MakeDoor) -> None:
+def test_too_many_presses_are_refused(
+    broker: Mosquitto, watcher: Watcher, door: MakeDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Requested captures are evicted last: a program gone mad would displace all others."""
+    monkeypatch.setattr(commands, "REFILL_S", 3600.0)
     made = door(broker.url)
     until(lambda: online(watcher))
 

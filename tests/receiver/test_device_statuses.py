@@ -101,7 +101,7 @@ def test_without_the_token_nothing_is_stored(receiver: Receiver, tmp_path: Path)
 def test_a_status_needs_a_length(
     receiver: Receiver, headers: dict[str, str], expected: int
 ) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=60)
     connection.putrequest("PUT", "/devices/gate-07")
     for name, value in {"Authorization": f"Bearer {TOKEN}", **headers}.items():
         connection.putheader(name, value)
@@ -111,7 +111,7 @@ def test_a_status_needs_a_length(
 
 
 def test_a_connection_carries_statuses_and_captures(receiver: Receiver, tmp_path: Path) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=60)
     token = {"Authorization": f"Bearer {TOKEN}"}
     body, headers = form(stored_capture(1))
     found = []

@@ -38,7 +38,7 @@ class RealReceiver:
     def ask(self, method: str, path: str, body: bytes = b"", source: str = "") -> tuple[int, bytes]:
         address = (source, 0) if source else None
         connection = http.client.HTTPConnection(
-            "127.0.0.1", self.port, timeout=20, source_address=address
+            "127.0.0.1", self.port, timeout=60, source_address=address
         )
         try:
             connection.request(method, path, body)
@@ -61,7 +61,7 @@ class RealReceiver:
 
     def end(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=60)
 
 
 @pytest.fixture

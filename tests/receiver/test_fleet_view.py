@@ -18,6 +18,7 @@ from tests.fakes.captures import stored_capture
 from tests.fakes.clock import WALL, ManualClock
 from tests.fakes.fleet import DAY, status_fields
 from tests.receiver.test_receiver import TOKEN, ask, form
+from tests.runtime.runtime_builders import wait_until
 
 BASIC = {"Authorization": f"Basic {b64encode(f'anybody:{TOKEN}'.encode()).decode()}"}
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -47,7 +48,7 @@ def open_receiver(tmp_path: Path) -> Iterator[Receiver]:
 def get(
     receiver: Receiver, path: str, headers: dict[str, str]
 ) -> tuple[int, bytes, http.client.HTTPMessage]:
-    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=60)
     try:
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()
@@ -205,16 +206,15 @@ def test_captures_that_were_there_before_name_their_devices(tmp_path: Path) -> N
     clock = ManualClock()
     receiver = serving(tmp_path, clock, token=TOKEN)
     try:
-        device = ""
-        for _ in range(200):  # read in a thread
+
+        def devices() -> list[str]:
             clock.now += 2
-            device = "".join(each["device"] for each in shown(receiver)["devices"])
-            if device:
-                break
+            return [each["device"] for each in shown(receiver)["devices"]]
+
+        wait_until(devices)  # they are read in a thread
+        assert devices() == [capture.record["device"]]
     finally:
         receiver.stop()
-
-    assert device == capture.record["device"]
 
 
 def test_time_without_the_receiver_is_no_silence_of_the_devices(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def ask(
     body: bytes = b"",
     headers: dict[str, str] | None = None,
 ) -> tuple[int, dict[str, Any], http.client.HTTPMessage]:
-    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=60)
     try:
         connection.request(
             method, path, body, {"Authorization": f"Bearer {TOKEN}"} | (headers or {})
@@ -236,7 +236,7 @@ def test_other_paths_and_methods(receiver: Receiver, method: str, path: str, sta
 
 def test_a_connection_serves_many_requests_even_after_a_refused_one(receiver: Receiver) -> None:
     body, headers = form(stored_capture(1))
-    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=60)
     statuses = []
     for token in ("wrong", TOKEN, TOKEN):
         connection.request(
@@ -255,7 +255,7 @@ def test_a_connection_serves_many_requests_even_after_a_refused_one(receiver: Re
 
 
 def test_without_a_length_there_is_no_body(receiver: Receiver) -> None:
-    with socket.create_connection(("127.0.0.1", receiver.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", receiver.port), timeout=60) as connection:
         connection.sendall(b"POST /captures HTTP/1.1\r\nHost: x\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 411 ")
 
@@ -266,7 +266,7 @@ def test_a_sender_that_goes_away_leaves_nothing_behind(receiver: Receiver, tmp_p
         f"POST /captures HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\n"
         f"Content-Type: {headers['Content-Type']}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", receiver.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", receiver.port), timeout=60) as connection:
         connection.sendall(head.encode() + body[:-30])
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(100) == b""  # no 400, which would be a strike
@@ -366,7 +366,7 @@ def test_a_client_that_asks_before_it_sends_its_body_is_let_go_on(receiver: Rece
     head = (
         b"POST /captures HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", receiver.port), timeout=60) as connection:
         connection.sendall(head)
         assert connection.recv(4096).startswith(b"HTTP/1.1 100 ")
         connection.sendall(b"no parts!")
@@ -376,7 +376,7 @@ def test_a_client_that_asks_before_it_sends_its_body_is_let_go_on(receiver: Rece
 def raw(receiver: Receiver, data: bytes) -> bytes:
     """Send bytes, and return all that comes until the connection is closed."""
     answer = b""
-    with socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", receiver.port), timeout=60) as connection:
         try:
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
@@ -445,7 +445,7 @@ def test_half_open_connections_do_not_lock_anybody_out(receiver: Receiver) -> No
     half_open = []
     try:
         for number in range(250):
-            connection = socket.create_connection(("127.0.0.1", receiver.port), timeout=5)
+            connection = socket.create_connection(("127.0.0.1", receiver.port), timeout=60)
             half_open.append(connection)
             connection.sendall(starts[number % len(starts)])
 
@@ -463,7 +463,7 @@ def test_a_head_that_never_ends_is_cut_off(
     monkeypatch.setattr(connections, "HEAD_S", 0.3)
     with socket.create_connection(("127.0.0.1", receiver.port), timeout=0.05) as connection:
         ended = False
-        for _ in range(100):
+        for _ in range(1000):
             try:
                 connection.sendall(b"A")
                 ended = connection.recv(100) == b""
@@ -487,7 +487,7 @@ def test_a_body_that_never_ends_is_cut_off(
     with socket.create_connection(("127.0.0.1", receiver.port), timeout=0.05) as connection:
         connection.sendall(head.encode())
         ended = False
-        for _ in range(100):
+        for _ in range(1000):
             try:
                 connection.sendall(b"-")
                 ended = connection.recv(100) == b""
@@ -658,6 +658,8 @@ import resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 from pathlib import Path
 from agent.factories.datasets import dataset_at, receiver_of
+from agent.receiver import connections
+connections.HEAD_S = 120.0
 receiver = receiver_of(dataset_at(Path({str(tmp_path / "set")!r})))
 receiver.start()
 print(receiver.url, flush=True)
@@ -670,16 +672,16 @@ receiver.stop()
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         place = ("127.0.0.1", int(url.rpartition(":")[2].partition("/")[0]))
-        half_open = [socket.create_connection(place, timeout=5) for _ in range(120)]
+        half_open = [socket.create_connection(place, timeout=60) for _ in range(120)]
         try:
-            network = HttpOptions(timeout=5.0)  # less than a head may take
+            network = HttpOptions(timeout=60.0)  # less than a head may take
             clock = ManualClock()
             with EndpointTarget(url, token=None, clock=clock, network=network) as target:
                 assert target.send(stored_capture(1)).duplicate is False
         finally:
             for connection in half_open:
                 connection.close()
-            process.communicate(timeout=30)
+            process.communicate(timeout=60)
 
     assert process.returncode == 0
 

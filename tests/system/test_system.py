@@ -121,7 +121,7 @@ def test_the_service_manager_hears_what_it_is_told(tmp_path: Path, kind: str) ->
     address = str(tmp_path / "notify") if kind == "path" else f"@capture-agent-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(address if kind == "path" else "\0" + address[1:])
-        manager.settimeout(5)
+        manager.settimeout(60)
         notifier = SystemdNotifier(address)
         notifier.notify("READY=1\nSTATUS=capturing ümläute")
         notifier.notify("WATCHDOG=1")

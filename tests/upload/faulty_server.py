@@ -78,7 +78,7 @@ class FaultyServer:
 
     def _serve(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError), connection:
-            connection.settimeout(5)
+            connection.settimeout(60)
             stream = (
                 self._tls.wrap_socket(connection, server_side=True) if self._tls else connection
             )
@@ -116,7 +116,7 @@ class FaultyServer:
                 if self._stopping.is_set():
                     return b""
             finally:
-                stream.settimeout(5)
+                stream.settimeout(60)
 
 
 def response(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Behaviour:

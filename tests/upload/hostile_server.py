@@ -44,7 +44,7 @@ class HostileServer:
 
     def _serve(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError), connection:
-            connection.settimeout(5)
+            connection.settimeout(60)
             request = b""
             while b"\r\n\r\n" not in request:
                 piece = connection.recv(65536)

@@ -17,6 +17,7 @@ from agent.pool.store.local_place import LocalPlace
 from agent.pool.store.order import RowOrder
 from agent.pool.store.store import PartStore
 from tests.detector.planted_models import save_model, value
+from tests.fakes.ray_cluster import PATIENT
 from tests.in_process import call_here
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -120,6 +121,8 @@ def test_the_choice_is_the_same_on_each_engine(
     """Of 2,000 images: with 1, 2 and 4 workers of Ray, and with a worker killed in the middle."""
     images, out = tmp_path / "images", tmp_path / "out"
     make_images(images)
+    for name, patience in PATIENT.items():
+        monkeypatch.setenv(name, patience)
     monkeypatch.setenv("AGENT_MODEL", str(cells_model(tmp_path / "cells.onnx")))
     calls: dict[str, tuple[list[Any], bool]] = {
         "local": (["--workers", 2], False),
