@@ -122,7 +122,7 @@ def test_the_end_of_the_server_ends_handshakes(
 
     served.server.close()
 
-    assert served.server.has_ended
+    wait_until(lambda: served.server.has_ended)
     assert all(is_ended(each) for each in clients)
 
 

@@ -307,7 +307,7 @@ def test_the_end_waits_for_no_client(application: Application, serve: Serve) -> 
 
         served.server.close()
 
-        assert served.server.has_ended
+        wait_until(lambda: served.server.has_ended)
         assert served.unix.path is not None
         assert not served.unix.path.exists()
         with pytest.raises(OSError):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,8 +12,9 @@ from starlette.routing import Route
 from agent.runtime.application import Application
 from agent.web.limits import LIMITS
 from agent.web.streams import EventStream, event
-from tests.fakes.api import Serve
+from tests.fakes.api import Serve, ServedApi
 from tests.fakes.log import Recorder
+from tests.runtime.runtime_builders import wait_until
 
 
 def test_a_call_is_answered_on_a_port_and_on_a_unix_socket(
@@ -94,4 +96,9 @@ def test_a_server_that_is_closed_at_once_ends_without_a_complaint(
     for _ in range(10):
         served = serve(application)
         served.server.close()
-        assert served.server.has_ended
+        wait_until(partial(has_ended, served))
+
+
+def has_ended(served: ServedApi) -> bool:
+    """Whether its thread has ended; `close` waits for that only for a moment."""
+    return served.server.has_ended
