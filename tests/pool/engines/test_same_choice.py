@@ -121,8 +121,8 @@ def test_the_choice_is_the_same_on_each_engine(
     """Of 2,000 images: with 1, 2 and 4 workers of Ray, and with a worker killed in the middle."""
     images, out = tmp_path / "images", tmp_path / "out"
     make_images(images)
-    for name, patience in PATIENT.items():
-        monkeypatch.setenv(name, patience)
+    for name, limit in PATIENT.items():
+        monkeypatch.setenv(name, limit)
     monkeypatch.setenv("AGENT_MODEL", str(cells_model(tmp_path / "cells.onnx")))
     calls: dict[str, tuple[list[Any], bool]] = {
         "local": (["--workers", 2], False),
