@@ -25,18 +25,6 @@ from agent.web.json_body import JsonField, json_fields
 from agent.web.page_files import PAGE_HEADERS, PageFiles, read_page
 from agent.web.queries import whole_number
 
-MEDIA_TYPES: Mapping[str, str] = {
-    "review.js": "text/javascript",
-    "stage.js": "text/javascript",
-    "objects.js": "text/javascript",
-    "outbox.js": "text/javascript",
-    "panel.js": "text/javascript",
-    "picker.js": "text/javascript",
-    "browse.js": "text/javascript",
-    "words.js": "text/javascript",
-    "review.css": "text/css",
-    "icon.svg": "image/svg+xml",
-}
 HOLDING_MAX = 40
 """Captures that a page may hold."""
 
@@ -56,7 +44,7 @@ _PAGE_FIELDS = (
 @cache
 def page_files() -> PageFiles:
     """Read the files of the page."""
-    return read_page("agent.review", MEDIA_TYPES)
+    return read_page("agent.review")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +180,6 @@ def _page_of(given: Mapping[str, Any]) -> Page:
     by = clean_text(given.get("reviewer", ""), LONGEST_BY)
     leaving = bool(given.get("leaving"))
     return Page(client, by, tuple(holding), tuple(returned), is_leaving=leaving)
-
-
-def _filters_of(given: Mapping[str, Any]) -> Any:
-    return filters_of(given)
 
 
 def _queue(text: str) -> Queue:

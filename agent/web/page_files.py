@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import PurePath
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from starlette.requests import Request
@@ -13,6 +14,13 @@ from starlette.routing import Route
 _FOLDER = "page"
 _TEMPLATE = "index.html"
 _BASE = "base.css"
+_MEDIA_TYPES: Mapping[str, str] = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+}
+"""Of the files of a page, by the end of the name; others are not served."""
+
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
@@ -30,8 +38,7 @@ PAGE_HEADERS: Mapping[str, str] = {
 class PageFiles:
     """All that a page consists of."""
 
-    static: Mapping[str, bytes]
-    media_types: Mapping[str, str]
+    static: Mapping[str, bytes]  # by name
     template: Template
     tag: str  # another one for each version of any of the files
 
@@ -44,31 +51,34 @@ class PageFiles:
             headers = {**PAGE_HEADERS, "ETag": f'"{self.tag}"'}
             if headers["ETag"] in request.headers.get("if-none-match", ""):
                 return Response(status_code=304, headers=headers)
-            kind = self.media_types[name]
-            return Response(self.static[name], media_type=kind, headers=headers)
+            return Response(self.static[name], media_type=media_type(name), headers=headers)
 
         return Route(f"/page/{name}", file)
 
 
-def read_page(package: str, media_types: Mapping[str, str]) -> PageFiles:
-    """Read the files in the folder `page` of a package: its template, and those of `media_types`.
+def read_page(package: str) -> PageFiles:
+    """Read the folder `page` of a package: its template, and all scripts, styles and icons in it.
 
     The colours and first rules of all pages, `base.css`, are added.
-
-    `media_types`: of each static file, by name.
     """
+    folder = files(package).joinpath(_FOLDER)
 
-    def text(name: str, folder: str = package) -> str:
-        return files(folder).joinpath(_FOLDER, name).read_text("utf-8")
+    def text(name: str) -> str:
+        return folder.joinpath(name).read_text("utf-8")
 
-    static = {_BASE: text(_BASE, "agent.web").encode()}
-    static |= {name: text(name).encode() for name in media_types}
+    static = {_BASE: files("agent.web").joinpath(_FOLDER, _BASE).read_bytes()}
+    for name in sorted(path.name for path in folder.iterdir()):
+        if PurePath(name).suffix in _MEDIA_TYPES:
+            static[name] = text(name).encode()
     whole = hashlib.sha256(text(_TEMPLATE).encode())
     for data in static.values():
         whole.update(data)
     environment = Environment(
         loader=FunctionLoader(text), autoescape=True, undefined=StrictUndefined
     )
-    tag = whole.hexdigest()[:12]
-    kinds = {_BASE: "text/css", **media_types}
-    return PageFiles(static, kinds, environment.get_template(_TEMPLATE), tag)
+    return PageFiles(static, environment.get_template(_TEMPLATE), whole.hexdigest()[:12])
+
+
+def media_type(name: str) -> str:
+    """Return the type of a file of a page."""
+    return _MEDIA_TYPES[PurePath(name).suffix]

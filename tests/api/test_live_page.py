@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.api.detection_feed import DetectionFeed
 from agent.api.live_feed import STATUS_FACTS, LiveFeed
-from agent.api.live_page import MEDIA_TYPES, page_files
+from agent.api.live_page import page_files
 from agent.domain import Box, Detection, Observation
 from agent.errors import RefusalKind, RequestRefused
 from agent.runtime.analysed_frames import DescribedFrames
@@ -19,6 +19,7 @@ from agent.selection.rule_words import rule_words
 from agent.selection.rules import RULE_NAMES
 from agent.web.client_queue import QUEUED
 from agent.web.limits import LIMITS
+from agent.web.page_files import media_type
 from agent.web.recently import Recently
 from tests.fakes.api import Serve
 from tests.fakes.captures import frame, observation
@@ -94,9 +95,10 @@ def test_the_page_loads_nothing_from_elsewhere_and_has_no_inline_script(
     assert page.status == 200
     assert page.headers["Content-Security-Policy"] == POLICY
     assert "gate" in page.body.decode()
-    for name, kind in MEDIA_TYPES.items():
+    assert page_files().static.keys() >= {"base.css", "live.js", "live.css", "icon.svg"}
+    for name in page_files().static:
         file = served.tcp.get(f"/page/{name}")
-        assert file.headers["Content-Type"].startswith(kind)
+        assert file.headers["Content-Type"].startswith(media_type(name))
         assert file.headers["Content-Security-Policy"] == POLICY
         cached = served.tcp.get(f"/page/{name}", {"If-None-Match": file.headers["ETag"]})
         assert (cached.status, cached.body) == (304, b"")

@@ -16,10 +16,27 @@ export class Browse {
     }
   }
 
+  get isOpen() {
+    return !find("browse").hidden;
+  }
+
+  // Take the place of the capture.
   start(title, query) {
+    this.toggle(true);
     put(find("browse-title"), title);
     this.query = query;
     return this.load(0);
+  }
+
+  close() {
+    this.toggle(false);
+  }
+
+  toggle(isOpen) {
+    find("browse").hidden = !isOpen;
+    find("review").hidden = isOpen;
+    document.querySelector(".side").hidden = isOpen;
+    find("browse-open").setAttribute("aria-pressed", String(isOpen));
   }
 
   async load(offset) {

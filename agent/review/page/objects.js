@@ -128,3 +128,16 @@ export function inImage(box, detail) {
     clamp(Math.max(x1, x2), detail.width), clamp(Math.max(y1, y2), detail.height),
   ];
 }
+
+// What is not an object yet, and may become one: a suspect, or a detection below the threshold.
+export function isHint(item) {
+  return item.state === "suspect" || item.state === "weak";
+}
+
+export function area([left, top, right, bottom]) {
+  return (right - left) * (bottom - top);
+}
+
+export function contains([left, top, right, bottom], [x, y], slack = 0) {
+  return x >= left - slack && x <= right + slack && y >= top - slack && y <= bottom + slack;
+}

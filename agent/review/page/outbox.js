@@ -27,6 +27,11 @@ export class Outbox {
     return this.lines.length;
   }
 
+  // Ids of the captures whose verdicts are not stored yet.
+  get pending() {
+    return new Set(this.lines.filter((line) => !line.undo).map((line) => line.id));
+  }
+
   // Take over what pages left behind that are closed. Sent twice, a line counts once.
   adopt() {
     try {
