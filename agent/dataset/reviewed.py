@@ -91,6 +91,11 @@ class ReviewedDataset:
             self._captures = read_captures(self.directory, known)
             return (self._captures.keys() - known.keys()) | self._read_more()
 
+    def follow_reviews(self) -> None:
+        """Read what others said of the captures that are known; quick, unlike `follow`."""
+        with self._lock:
+            self._read_more()
+
     def write_labels(self, captures: Iterable[str] | None = None) -> None:
         """Rewrite the labels of captures, by default of all with reviews, as after a power cut.
 

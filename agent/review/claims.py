@@ -6,8 +6,7 @@ A claim only decides what is handed out: any page may review any capture.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-CLAIM_S = 30.0
-"""Seconds that a claim lasts after the last call of the page that holds it."""
+from agent.review.other_desks import CLAIM_S, OpenPage
 
 CLIENTS_MAX = 200
 """Pages that are remembered; the one whose last call is the oldest is forgotten first."""
@@ -73,14 +72,26 @@ class Claims:
             for capture in other.holding
         }
 
-    def others(self, client: str, now: float) -> list[str]:
-        """Return who sits before other pages, each name once; those without a name are counted."""
+    def pages(self, now: float, wall: float) -> list[OpenPage]:
+        """Return the pages that hold captures, for other desks; `wall` is the time of day."""
+        return [
+            OpenPage(each.by, wall - (now - each.seen_at), tuple(sorted(each.holding)))
+            for each in self._clients.values()
+            if now - each.seen_at < CLAIM_S
+        ]
+
+    def others(self, client: str, now: float, elsewhere: Iterable[OpenPage] = ()) -> list[str]:
+        """Return who sits before other pages, each name once; those without a name are counted.
+
+        `elsewhere`: the pages of other desks.
+        """
         mine = self._clients.get(client)
         names = [
             other.by
             for name, other in self._clients.items()
             if name != client and now - other.seen_at < CLAIM_S
         ]
+        names += [page.by for page in elsewhere]
         nameless = names.count("")
         found = sorted({name for name in names if name})
         if mine is not None:

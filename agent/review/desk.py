@@ -20,6 +20,7 @@ from agent.record.timestamp import timestamp
 from agent.review.claims import Claims
 from agent.review.entries import Entry, Queue, entry_of
 from agent.review.filters import Filters
+from agent.review.other_desks import OpenPage, OtherDesks
 from agent.review.shown import row, shown_review, whole
 
 FOLLOW_S = 2.0
@@ -56,10 +57,16 @@ class ReviewDesk:
     """Hands out the captures of a dataset, and takes what is said of them. Thread-safe."""
 
     def __init__(
-        self, dataset: ReviewedDataset, clock: Clock, *, problems: Sequence[str] = ()
+        self,
+        dataset: ReviewedDataset,
+        others: OtherDesks,
+        clock: Clock,
+        *,
+        problems: Sequence[str] = (),
     ) -> None:
         """`problems`: what went wrong before, for the page to show."""
         self._dataset = dataset
+        self._others = others
         self._clock = clock
         self._claims = Claims()
         self._lock = RLock()  # of claims and entries; nothing in it waits for the disk
@@ -101,11 +108,11 @@ class ReviewDesk:
         """Return the counts of all queues, and what others do; and note what `page` holds."""
         now = self._clock.monotonic()
         reviews = self._dataset.reviews()
-        with self._lock:
+        with self._others.turn(self._pages) as elsewhere, self._lock:
             self._note(page, now)
             if page.is_leaving:
                 self._claims.forget(page.client)
-            others = self._claims.others(page.client, now)
+            others = self._claims.others(page.client, now, elsewhere)
             entries = self._entries
         counts = {queue: {"left": 0, "reviewed": 0, "all": 0} for queue in Queue}
         for entry in entries.values():
@@ -158,24 +165,18 @@ class ReviewDesk:
 
         `again`: those that the page went past are handed out again.
         """
-        now = self._clock.monotonic()
-        reviews = self._dataset.reviews()
-        with self._lock:
-            if again:
-                self._claims.begin_again(page.client)
-            self._note(page, now)
-            passed = set(self._claims.passed(page.client))
-            held = self._claims.held_by_others(page.client, now)
-            entries = self._sorted[queue]
-            wanted = [each for each in entries if filters.takes(each, reviews.get(each.id))]
-            taken = passed | held
-            new = list(islice((each for each in wanted if each.id not in taken), count))
-            self._claims.hand_out(page.client, (each.id for each in new))
-        return {
-            "captures": [self.capture(entry.id) for entry in new],
-            "left": len(wanted),
-            "held": len(held),
-        }
+        with self._others.turn(self._pages) as elsewhere:
+            with contextlib.suppress(AgentError):  # `follow` tells people of it
+                self._dataset.follow_reviews()
+            reviews = self._dataset.reviews()
+            held = {name for each in elsewhere for name in each.holding}
+            with self._lock:
+                if again:
+                    self._claims.begin_again(page.client)
+                entries = self._sorted[queue]
+                wanted = [each for each in entries if filters.takes(each, reviews.get(each.id))]
+                new = self._hand_out(page, wanted, held, count)
+        return {"captures": [self.capture(entry.id) for entry in new], "left": len(wanted)}
 
     def listed(self, name: str, filters: Filters, *, offset: int, limit: int) -> dict[str, Any]:
         """Return a part of a queue, or of what was reviewed. Raises `RequestRefused`."""
@@ -221,6 +222,22 @@ class ReviewDesk:
             with contextlib.suppress(FileNotFoundError):
                 found.append(path.stat().st_mtime_ns)
         return tuple(found)
+
+    def _hand_out(
+        self, page: Page, wanted: Sequence[Entry], held: set[str], count: int
+    ) -> list[Entry]:
+        """Claim the first of `wanted` that neither another page nor another desk holds."""
+        now = self._clock.monotonic()
+        self._note(page, now)
+        taken = held | self._claims.held_by_others(page.client, now)
+        taken |= set(self._claims.passed(page.client))
+        new = list(islice((each for each in wanted if each.id not in taken), count))
+        self._claims.hand_out(page.client, (each.id for each in new))
+        return new
+
+    def _pages(self) -> list[OpenPage]:
+        with self._lock:
+            return self._claims.pages(self._clock.monotonic(), self._clock.wall())
 
     def _note(self, page: Page, now: float) -> None:
         holding = [name for name in page.holding if name in self._entries]

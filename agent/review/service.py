@@ -13,7 +13,9 @@ from agent.dataset.reviewed import ReviewedDataset
 from agent.files import Disk
 from agent.logs import Log
 from agent.ports import Clock
+from agent.printable import printable
 from agent.review.desk import ReviewDesk
+from agent.review.other_desks import OtherDesks
 from agent.review.routes import PageFacts, routes
 from agent.review.stale_labels import rewrite_stale_labels
 from agent.review.thumbnails import Thumbnails
@@ -64,7 +66,8 @@ def served(
     """
     dataset = ReviewedDataset(directory, disk)
     problem = rewrite_stale_labels(dataset)
-    desk = ReviewDesk(dataset, clock, problems=[problem] if problem else [])
+    others = OtherDesks(directory.absolute(), disk, clock)
+    desk = ReviewDesk(dataset, others, clock, problems=[problem] if problem else [])
     thumbnails = Thumbnails(directory.absolute(), disk)
     address = WebAddress(host=host, port=listening.socket.getsockname()[1])
     scheme = "http" if terms.tls is None else "https"
@@ -73,12 +76,13 @@ def served(
     observer = WebObserver(log, clock.monotonic)
     # The browser keeps verdicts that were not sent, for this folder alone.
     key = hashlib.blake2b(os.fsencode(directory.absolute()), digest_size=8).hexdigest()
-    facts = PageFacts(terms.name or directory.absolute().name, key, terms.by)
+    facts = PageFacts(printable(terms.name or directory.absolute().name), key, terms.by)
     calls = routes(desk, thumbnails, clock, facts)
     app = guarded(calls, access, observer, limits, hint="the page is at /")
     server = WebServer(app, [listening], observer, limits=limits, tls=terms.tls)
-    server.step()
-    try:
-        yield f"{scheme}://{reached_at(address, computer)}/"
-    finally:
-        server.close()
+    with others.opened():
+        server.step()
+        try:
+            yield f"{scheme}://{reached_at(address, computer)}/"
+        finally:
+            server.close()

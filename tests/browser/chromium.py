@@ -59,6 +59,7 @@ class Screen:
 
 DESKTOP = Screen(1280, 900)
 PHONE = Screen(360, 740, 2.0, is_phone=True)
+PHONE_ON_ITS_SIDE = Screen(844, 390, 2.0, is_phone=True)
 ZOOMED = Screen(DESKTOP.width // 2, DESKTOP.height // 2, 2.0)
 """The desktop at a zoom of 200 %: that is how a browser lays it out."""
 

@@ -101,6 +101,40 @@ def test_undo_goes_on_after_the_page_is_loaded_again(
     assert [line["undo"] for line in lines[3:]] == [line["at"] for line in lines[2::-1]]
 
 
+def test_undo_in_another_window_takes_the_last_verdict_of_the_same_person(
+    browser: Browser, server: ReviewServer
+) -> None:
+    """Not that of another person; and what stood before counts again."""
+    page = ReviewPage(browser, server.url, by="Ben")
+    page.give("w")
+    page.give("r")
+    page.stored(server, 2)
+    browser.driver.switch_to.new_window("tab")
+    page = ReviewPage(browser, server.url)
+    page.button("List").click()
+    browser.until(lambda: browser.all(".tile"), "no list")
+    page.button("Reviewed").click()
+    browser.until(lambda: len(browser.all(".tile")) == 2, "the list has not two captures")
+    browser.all(".tile")[1].click()
+    browser.until(lambda: page.shown_now() == capture_id(0), "another capture is opened")
+    page.says("wrong, by Ben")
+    browser.press("u")
+    page.stored(server, 3)
+    browser.driver.switch_to.new_window("tab")
+
+    page = ReviewPage(browser, server.url)
+    browser.press("z")
+    browser.until(lambda: page.shown_now() == capture_id(0), "z does not lead to her verdict")
+    page.says("Undone: unusable")
+    page.says("wrong, by Ben")
+    lines = page.stored(server, 4)
+    browser.press("z")
+    page.says("There is nothing to undo")
+    page.stored(server, 4)
+
+    assert (lines[3]["by"], lines[3]["undo"]) == ("Ann", lines[2]["at"])
+
+
 def test_a_correction_with_the_keyboard_alone(browser: Browser, server: ReviewServer) -> None:
     """Another label, a box that is no object, a suspect that is one, and a new box."""
     browser.open(server.url)

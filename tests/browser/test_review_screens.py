@@ -11,7 +11,7 @@ from selenium.webdriver.common.actions.action_builder import ActionBuilder
 from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser.chromium import DESKTOP, PHONE, ZOOMED, Browser, Screen
+from tests.browser.chromium import DESKTOP, PHONE, PHONE_ON_ITS_SIDE, ZOOMED, Browser, Screen
 from tests.browser.foreign_page import RESULTS, serve_attack
 from tests.browser.review_page import ReviewPage, ReviewServer
 from tests.fakes.captures import CAR, capture_id
@@ -57,7 +57,11 @@ def server(
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("screen", [DESKTOP, PHONE, ZOOMED], ids=["desktop", "phone", "zoomed"])
+@pytest.mark.parametrize(
+    "screen",
+    [DESKTOP, PHONE, PHONE_ON_ITS_SIDE, ZOOMED],
+    ids=["desktop", "phone", "side", "zoomed"],
+)
 def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
     browser: Browser, server: ReviewServer, axe: str, tmp_path: Path, screen: Screen, *, dark: bool
 ) -> None:
@@ -136,6 +140,61 @@ def test_a_phone(browser: Browser, tmp_path: Path) -> None:
     assert [each["label"] for each in missing["boxes"]] == ["car", "bus"]
     assert (wrong["verdict"], wrong["boxes"]) == ("wrong", [])
     assert min(heights) >= 44  # CSS pixels of a finger
+
+
+def test_a_phone_on_its_side_shows_the_image_and_all_verdicts_at_once(
+    browser: Browser, server: ReviewServer
+) -> None:
+    browser.show_on(PHONE_ON_ITS_SIDE)
+    page = ReviewPage(browser, server.url)
+    browser.press("n")
+    page.shown()
+    page.click(60, 45)  # a box: its buttons are there too
+
+    code = (
+        "return [...document.querySelectorAll('#stage, .actions button, #on-object button')].filter("
+        "each => { const box = each.getBoundingClientRect(); return box.height === 0 || "
+        "box.top < 0 || box.left < 0 || box.bottom > innerHeight || box.right > innerWidth; })"
+        ".map(each => each.id || each.innerText)"
+    )
+    assert browser.script(code) == []
+    height = browser.script("return document.getElementById('stage').clientHeight")
+    assert height > PHONE_ON_ITS_SIDE.height / 2
+
+
+def test_texts_that_turn_the_direction_of_writing_turn_nothing_around_them(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """Overrides and control characters are shown; Hebrew reads as Hebrew, and ends there."""
+    folder = ReviewFolder(tmp_path / "street")
+    turned = {**CAR, "label": "\u202ecod\u0007"}
+    hebrew = {
+        **CAR,
+        "label": "\u05db\u05dc\u05d1",
+        "box": [120.0, 10.0, 180.0, 50.0],
+        "class_id": 7,
+    }
+    folder.put(0, detections=[turned, hebrew], camera="ga\u202ete", note="so\u2066")
+    server = ReviewServer(folder.path)
+    try:
+        page = ReviewPage(browser, server.url)
+        page.says(r"\u202ecod\x07")
+        page.says(r"ga\u202ete")
+        page.says(r"so\u2066")
+        page.click(150, 30)
+        page.says("\u2068\u05db\u05dc\u05d1\u2069, 0.90, object 2 of 2")
+        names = browser.script(
+            "return [...document.querySelectorAll('#overlay [aria-label], #image')]"
+            ".map(each => each.getAttribute('aria-label') || each.alt).join()"
+        )
+        browser.press("w")
+        [line] = page.stored(server, 1)
+    finally:
+        server.kill()
+
+    assert r"\u202ecod\x07" in names
+    assert "\u202e" not in browser.text + names
+    assert line["verdict"] == "wrong"
 
 
 def touch(page: ReviewPage, start: tuple[float, float], end: tuple[float, float]) -> None:

@@ -1,6 +1,6 @@
 // The list of captures: a page of thumbnails at a time.
 
-import { ask, counted, find, made, moment, put } from "./words.js";
+import { ask, counted, find, foreign, made, moment, put } from "./words.js";
 
 const PAGE = 60;
 
@@ -83,7 +83,7 @@ export class Browse {
       const facts = made("span", moment(row.captured_at), "soft");
       button.append(frame, name, facts);
       if (row.verdict) {
-        const state = made("span", row.by ? `${row.verdict}, ${row.by}` : row.verdict, "state");
+        const state = made("span", row.by ? `${row.verdict}, ${foreign(row.by)}` : row.verdict, "state");
         state.dataset.level = row.verdict;
         button.append(state);
       } else {

@@ -1,6 +1,6 @@
 // Which captures are wanted: the queue and the filters. The address of the page keeps them.
 
-import { cut, find, put } from "./words.js";
+import { find, foreign, put } from "./words.js";
 
 const FILTERS = ["camera", "device", "label", "rule", "lane", "verdict", "by", "text"];
 const NAMES = { value: "By value", random: "Random sample", auto: "Auto-labelled", reviewed: "Reviewed" };
@@ -62,7 +62,7 @@ export class Choice {
       if (!value) continue;
       this.filters[name] = value;
       const field = this.form.elements[name];
-      if (field.tagName === "SELECT" && ![...field.options].some((option) => option.value === value)) field.append(new Option(value, value));
+      if (field.tagName === "SELECT" && ![...field.options].some((option) => option.value === value)) field.append(new Option(foreign(value, 60), value));
       field.value = value;
     }
     this.count();
@@ -88,7 +88,7 @@ export class Choice {
       if (select.tagName !== "SELECT" || name === "verdict") continue;
       const chosen = this.filters[name] || "";
       const values = [...new Set([chosen, ...facets[name]])].filter(Boolean);
-      select.replaceChildren(new Option("all", ""), ...values.map((value) => new Option(cut(value, 60), value)));
+      select.replaceChildren(new Option("all", ""), ...values.map((value) => new Option(foreign(value, 60), value)));
       select.value = chosen;
     }
   }

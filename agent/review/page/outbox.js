@@ -55,6 +55,15 @@ export class Outbox {
     }
   }
 
+  // Whether no other page took the lines over, which then sends them too.
+  isKept() {
+    try {
+      return localStorage.getItem(this.key) !== null;
+    } catch {
+      return true;
+    }
+  }
+
   add(line) {
     this.lines.push(line);
     this.keep();
@@ -65,7 +74,7 @@ export class Outbox {
   // Withdraw a review: it never leaves, or an undo follows it.
   undo(line, at) {
     const place = this.lines.indexOf(line);
-    if (place >= this.sending) {
+    if (place >= this.sending && this.isKept()) {
       this.lines.splice(place, 1);
       this.keep();
       this.changed();

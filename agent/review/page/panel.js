@@ -1,20 +1,20 @@
 // What stands beside the image: why it was captured, its objects, what was said, and its facts.
 
 import { bestClass, isClassified, left } from "./objects.js";
-import { cut, made, moment } from "./words.js";
+import { foreign, made, moment } from "./words.js";
 
 const LISTED = 100; // objects in the list
 
 export function seen(entry) {
   if (isClassified(entry)) {
     const classes = entry.labels || [bestClass(entry)].filter(Boolean);
-    return classes.length ? classes.join(", ") : "no class at or above its threshold";
+    return classes.length ? classes.map((label) => foreign(label)).join(", ") : "no class at or above its threshold";
   }
   const objects = left(entry);
   if (!objects.length) return "no objects";
   const counts = new Map();
   for (const { label } of objects) counts.set(label, (counts.get(label) || 0) + 1);
-  return [...counts].slice(0, 8).map(([label, count]) => (count > 1 ? `${count} × ${cut(label, 40)}` : cut(label, 40))).join(", ");
+  return [...counts].slice(0, 8).map(([label, count]) => (count > 1 ? `${count} × ${foreign(label, 40)}` : foreign(label, 40))).join(", ");
 }
 
 export function why(entry) {
@@ -25,7 +25,7 @@ export function reasons(detail) {
   const items = detail.rules.map((rule) => item(rule.words, `${rule.name} ${rule.score.toFixed(2)}`));
   const named = new Set(detail.rules.map((rule) => rule.name));
   for (const suspect of detail.suspects.filter((each) => !each.box && !named.has(each.rule))) {
-    items.push(item(`${suspect.words}: ${suspect.label || "the whole image"}`, `p ${suspect.p.toFixed(2)}`));
+    items.push(item(`${suspect.words}: ${foreign(suspect.label || "the whole image")}`, `p ${suspect.p.toFixed(2)}`));
   }
   if (detail.value > 0) items.push(item(`${detail.value.toFixed(2)} expected new failures`, "value"));
   return items.length ? items : [item("No rule: this frame was not chosen for what the model said.", "")];
@@ -51,7 +51,7 @@ export function facts(detail) {
 
 export function said(line, where) {
   const element = made("li");
-  const who = made("b", `${line.verdict}${line.by ? ` by ${line.by}` : ""}`);
+  const who = made("b", `${line.verdict}${line.by ? ` by ${foreign(line.by)}` : ""}`);
   element.append(who, made("span", `${where}, ${moment(line.at)}`, "soft"));
   if (line.note) element.append(made("p", line.note));
   return element;

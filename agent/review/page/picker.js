@@ -1,6 +1,6 @@
 // Chooses a label from the classes of the dataset, or a new one.
 
-import { find, made } from "./words.js";
+import { find, foreign, made } from "./words.js";
 
 const SHOWN = 60;
 const dialog = find("picker");
@@ -44,7 +44,7 @@ function render() {
   if (text && !known.includes(text)) options.push({ label: text, isNew: true });
   active = 0;
   list.replaceChildren(...options.map((option, at) => {
-    const element = made("li", option.isNew ? `New class: ${option.label}` : option.label);
+    const element = made("li", option.isNew ? `New class: ${foreign(option.label)}` : option.label);
     element.id = `option-${at}`;
     element.setAttribute("role", "option");
     element.addEventListener("click", () => done(option.label));

@@ -15,9 +15,9 @@ import { seen, why } from "./panel.js";
 import * as picker from "./picker.js";
 import { Reviewer } from "./reviewer.js";
 import { Stage } from "./stage.js";
-import { Verdicts, entryAgain } from "./verdicts.js";
+import { Verdicts } from "./verdicts.js";
 import { announce, say, showCapture, showNone, showObjects, showOver, showProgress, showState } from "./view.js";
-import { ask, cut, find } from "./words.js";
+import { ask, find, foreign, moment } from "./words.js";
 
 const HOLDING_MAX = 40; // captures, as the server takes them
 
@@ -27,7 +27,7 @@ const stage = new Stage({ select: showCurrentObjects, change: objectsChanged, dr
 const corrections = new Corrections(stage, { change: objectsChanged, say, classify });
 const reviewer = new Reviewer(by, () => stage.focus());
 const outbox = new Outbox(key, client, told, () => connection.show());
-const verdicts = new Verdicts(outbox, key);
+const verdicts = new Verdicts(outbox);
 const choice = new Choice({ queue: queueChosen, filters: filtersChosen });
 const captures = new Captures(
   { page, queue: () => (choice.queue === "reviewed" ? "value" : choice.queue), pending: () => outbox.pending },
@@ -55,7 +55,7 @@ function show(entry, isQuiet) {
   showCurrentObjects();
   if (isQuiet) return;
   if (hadFocus || document.activeElement === document.body) stage.focus();
-  if (entry) announce(`${entry.detail.camera}, ${seen(entry)}. ${why(entry)}`);
+  if (entry) announce(`${foreign(entry.detail.camera)}, ${seen(entry)}. ${why(entry)}`);
 }
 
 function showEmpty() {
@@ -106,35 +106,34 @@ async function store(kind) {
   const entry = captures.current;
   if (!entry || (!reviewer.name && !(await reviewer.ask()))) return;
   const line = verdicts.give(entry, kind, reviewer.name);
-  say(`${line.verdict}${line.boxes || line.labels ? ", with the correction" : ""}: ${cut(entry.detail.camera, 40)}`, line.verdict);
+  say(`${line.verdict}${line.boxes || line.labels ? ", with the correction" : ""}: ${foreign(entry.detail.camera, 40)}`, line.verdict);
   captures.goOn();
 }
 
-async function undo() {
-  const last = verdicts.undo();
-  if (!last) {
-    say("There is nothing to undo: no verdict was given in this window. Another verdict on a reviewed capture replaces it.");
-    return;
-  }
-  const { line, before, earlier } = last;
-  const entry = last.entry || captures.find(line.id) || await loaded(line);
-  if (!entry) return;
-  entry.line = earlier;
-  entry.detail.review = before;
-  browse.close();
-  captures.goBack(entry);
-  say(`Undone: ${line.verdict}, ${cut(entry.detail.camera, 40)}`);
+let undoing = Promise.resolve(); // one after the other: each finds the one before
+
+function undo() {
+  undoing = undoing.then(undoOne).catch((error) => {
+    say("Nothing is undone: the server does not answer.", "bad");
+    connection.failed(error);
+  });
 }
 
-async function loaded(line) {
-  captures.drop((entry) => entry.detail.id === line.id);
-  try {
-    return await entryAgain(line);
-  } catch (error) {
-    say(`Undone: ${line.verdict}; its capture cannot be shown.`);
-    connection.failed(error);
-    return null;
+async function undoOne() {
+  const last = await verdicts.undo(reviewer.name, (id) => captures.find(id));
+  if (!last) {
+    say("There is nothing to undo: no verdict under your name stands.");
+    return;
   }
+  const { line, entry, isOld } = last;
+  if (!entry) {
+    say(`Undone: ${line.verdict}; its capture cannot be shown.`);
+    return;
+  }
+  captures.drop((each) => each.detail.id === line.id);
+  browse.close();
+  captures.goBack(entry);
+  say(`Undone: ${line.verdict}, ${foreign(entry.detail.camera, 40)}${isOld ? `, of ${moment(line.at)}` : ""}`);
 }
 
 // What became of reviews that were sent.
@@ -142,14 +141,23 @@ function told(results, lines, warning) {
   results.forEach((result, place) => {
     const line = lines[place];
     const other = result.before;
+    if (line.undo) stands(line.id, result.review);
     if (line.undo || !other || other.by === line.by || Date.parse(other.at) >= Date.parse(line.at)) return;
     if (verdicts.isKnown(line, other)) return;
-    const name = cut(captures.find(line.id)?.detail.camera || line.id, 40);
-    say(`${other.by} said ${other.verdict} of ${name} meanwhile; yours is newer and counts. z undoes it.`, "warn");
+    const name = foreign(captures.find(line.id)?.detail.camera || line.id, 40);
+    say(`${foreign(other.by, 40)} said ${other.verdict} of ${name} meanwhile; yours is newer and counts. z undoes it.`, "warn");
   });
   if (warning) say(warning, "bad");
   if (!captures.source) captures.fill();
   connection.soon();
+}
+
+// After an undo another review counts, or none.
+function stands(id, review) {
+  const entry = captures.find(id);
+  if (!entry || entry.line || outbox.pending.has(id)) return;
+  entry.detail.review = review || null;
+  if (entry === captures.current) showCurrentObjects();
 }
 
 // The server
@@ -181,7 +189,7 @@ function othersSaid(id, review) {
   const isUntouched = !isCorrected(entry);
   entry.detail.review = review;
   if (entry !== captures.current) return;
-  say(`${review.by} just said ${review.verdict} of this capture. Go on with n, or give yours: the newest counts.`, "warn");
+  say(`${foreign(review.by, 40)} just said ${review.verdict} of this capture. Go on with n, or give yours: the newest counts.`, "warn");
   if (isUntouched && review.boxes) {
     toGiven(entry);
     stage.render();

@@ -1,7 +1,7 @@
 // The parts of an overlay as SVG elements. Lengths are pixels of the image; `unit` is how many of
 // them a CSS pixel has.
 
-import { cut } from "./words.js";
+import { foreign } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const LETTER = 13; // CSS pixels
@@ -80,7 +80,7 @@ export function caption(box, text, { width, height, unit, taken, must }) {
 
 // What stands beside the box of an object; `suspect` is the suspicion against it, or null.
 export function captionText(item, suspect) {
-  const text = cut(item.label || "?", 40);
+  const text = foreign(item.label || "?", 40);
   if (item.state === "suspect") return `${text}? p ${item.p.toFixed(2)}`;
   const confidence = item.confidence === undefined || item.state === "changed" ? "" : ` ${item.confidence.toFixed(2)}`;
   return text + confidence + (suspect && item.state === "model" ? ` ? p ${suspect.p.toFixed(2)}` : "");

@@ -3,7 +3,7 @@
 import { area, inImage, isHint, reshape } from "./objects.js";
 import { Pointers } from "./pointers.js";
 import { caption, captionText, handles, polygon, pose, rectangle, shape } from "./shapes.js";
-import { find } from "./words.js";
+import { find, foreign } from "./words.js";
 
 const ZOOM_MAX = 20;
 const CROWD = 30; // objects above which only the selected one has its label
@@ -199,7 +199,7 @@ export class Stage {
     const place = number ? `object ${number} of ${this.entry.objects.length}` : "not an object yet";
     const state = { suspect: "suspect", weak: "below the threshold", changed: "changed", added: "added", deleted: "not an object" }[item.state];
     const confidence = item.confidence === undefined || item.state === "changed" ? "" : `, ${item.confidence.toFixed(2)}`;
-    return `${item.label || "no label"}${confidence}, ${place}${state ? `, ${state}` : ""}`;
+    return `${foreign(item.label || "no label")}${confidence}, ${place}${state ? `, ${state}` : ""}`;
   }
 
   // Move and stretch, by pointer or key; lengths in pixels of the image

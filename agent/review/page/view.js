@@ -2,7 +2,7 @@
 
 import { isClassified, isCorrected, isHint, kindOf } from "./objects.js";
 import { classItems, facts, objectItems, reasons, said, seen, why } from "./panel.js";
-import { counted, cut, find, made, moment, put } from "./words.js";
+import { counted, find, foreign, made, moment, put } from "./words.js";
 
 const OTHERS = 4; // names of other reviewers
 const PROBLEMS = 5;
@@ -21,9 +21,9 @@ export function announce(text) {
 export function showCapture(entry) {
   enable(true);
   const { detail } = entry;
-  put(find("capture-name"), cut(detail.camera || "no camera", 80));
-  find("image").alt = `${detail.camera}, ${moment(detail.captured_at)}`;
-  put(find("lane"), detail.lane_words ? `Lane ${detail.lane}: ${detail.lane_words}.` : `Lane ${detail.lane}.`);
+  put(find("capture-name"), foreign(detail.camera || "no camera", 80));
+  find("image").alt = `${foreign(detail.camera)}, ${moment(detail.captured_at)}`;
+  put(find("lane"), detail.lane_words ? `Lane ${foreign(detail.lane)}: ${detail.lane_words}.` : `Lane ${foreign(detail.lane)}.`);
   find("why").replaceChildren(...reasons(detail));
   put(find("reason"), why(entry));
   find("facts").replaceChildren(...facts(detail));
@@ -78,7 +78,7 @@ export function showOver(text) {
 export function showObjects(entry, stage, by, classify) {
   const review = entry.line ? { verdict: entry.line.verdict, by } : entry.detail.review;
   find("verdict").hidden = !review?.verdict;
-  if (review?.verdict) put(find("verdict"), review.by ? `${review.verdict}, by ${review.by}` : review.verdict, review.verdict);
+  if (review?.verdict) put(find("verdict"), review.by ? `${review.verdict}, by ${foreign(review.by)}` : review.verdict, review.verdict);
   const corrected = isCorrected(entry);
   put(find("seen"), seen(entry));
   put(button("right").querySelector("span"), corrected ? `Save: ${kindOf(entry)}` : "Right");
@@ -102,18 +102,17 @@ function showSelection(entry, stage) {
     : stage.pointers.touch ? "Tap a box to correct it. Drag: a missing object." : "Click a box to correct it. Drag on the image: a missing object.");
 }
 
-// How far the reviewer is: `left` captures, or the place in a list; `given` verdicts.
+// How far the reviewer is: `left` captures, or the place in a list; `given` verdicts in this window.
 export function showProgress({ left, place, given }) {
   const waiting = left ? `${left.toLocaleString()} left` : "";
   const done = given ? `${given.toLocaleString()} reviewed by you now` : "";
   put(find("progress"), [place || waiting, done].filter(Boolean).join(", "));
-  button("undo").disabled = !given;
 }
 
 // Who else reviews, and what is wrong with the folder.
 export function showState({ others, problems }) {
   const names = others.length > OTHERS ? [...others.slice(0, OTHERS - 1), `${others.length - OTHERS + 1} others`] : others;
-  put(find("others"), names.length ? `Here too: ${names.map((each) => cut(each, 40)).join(", ")}` : "");
+  put(find("others"), names.length ? `Here too: ${names.map((each) => foreign(each, 40)).join(", ")}` : "");
   const list = find("problems");
   list.hidden = !problems.length;
   list.replaceChildren(...problems.slice(0, PROBLEMS).map((text) => made("li", text)));
