@@ -152,10 +152,10 @@ def test_a_phone_on_its_side_shows_the_image_and_all_verdicts_at_once(
     page.click(60, 45)  # a box: its buttons are there too
 
     code = (
-        "return [...document.querySelectorAll('#stage, .actions button, #on-object button')].filter("
-        "each => { const box = each.getBoundingClientRect(); return box.height === 0 || "
-        "box.top < 0 || box.left < 0 || box.bottom > innerHeight || box.right > innerWidth; })"
-        ".map(each => each.id || each.innerText)"
+        "const all = document.querySelectorAll('#stage, .actions button, #on-object button');"
+        "return [...all].filter(each => { const box = each.getBoundingClientRect(); return "
+        "!box.height || box.top < 0 || box.left < 0 || box.bottom > innerHeight || "
+        "box.right > innerWidth; }).map(each => each.id || each.innerText)"
     )
     assert browser.script(code) == []
     height = browser.script("return document.getElementById('stage').clientHeight")
