@@ -71,7 +71,7 @@ def evaluate(
     Each figure has its 95 % interval. Captures that a rule chose are never averaged over: without
     reviewed random captures the exit code is 78.
     """
-    from agent.dataset.records import part_folders, read_records
+    from agent.dataset.records import part_folders, read_records, require_none_skipped
     from agent.evaluation.comparison_words import comparison_facts
     from agent.evaluation.evaluation import evaluate as evaluated
     from agent.evaluation.facts import facts_of
@@ -79,7 +79,10 @@ def evaluate(
 
     console.require_writable(page, "--report")
     console.require_replaceable(page, "--report", console.HTML)
-    records = read_records(directory)
+    skipped: list[str] = []
+    records = read_records(directory, skipped=skipped)
+    if not records:
+        require_none_skipped(skipped)
     _require_random(records, directory)
     said = read_reviewed(directory, labels, records, is_reviewed=reviewed)
     found = evaluated(records, said)
@@ -101,6 +104,7 @@ def evaluate(
             print(
                 f"Captures of another task are in {printable(part)}: evaluate them by themselves."
             )
+    require_none_skipped(skipped)
 
 
 def _require_random(records: "Records", directory: Path) -> None:

@@ -46,6 +46,7 @@ def feedback(
     Copy it to the devices, set AGENT_FEEDBACK to its path, and reload them with SIGHUP. It is made
     for the model of the newest reviewed capture. Without a review the exit code is 78.
     """
+    from agent.dataset.records import require_none_skipped
     from agent.evaluation.feedback import learn
     from agent.evaluation.judged_captures import read_judged
     from agent.record.timestamp import timestamp
@@ -60,8 +61,9 @@ def feedback(
         print(f"capture-agent: left out {problem}", file=sys.stderr)
     if as_json:
         print(json.dumps(_facts(learnt), ensure_ascii=False))
-        return
-    _show(learnt, out)
+    else:
+        _show(learnt, out)
+    require_none_skipped(judged.skipped)
 
 
 def _write(out: Path, learnt: "Learnt") -> None:

@@ -34,16 +34,19 @@ class DatasetCapture:
 
 
 def read_captures(
-    directory: Path, known: Mapping[str, DatasetCapture] = MappingProxyType({})
+    directory: Path,
+    known: Mapping[str, DatasetCapture] = MappingProxyType({}),
+    *,
+    skipped: list[str] | None = None,
 ) -> dict[str, DatasetCapture]:
     """Return the captures of the dataset in `directory` and of its parts of other tasks, by id.
 
-    Records never change: those of `known` are not read again. Raises `ConfigurationError` for a
-    record that is not valid.
+    Records never change: those of `known` are not read again. `skipped` gets what is wrong with
+    each record that is not valid; without it, such a record raises `ConfigurationError`.
     """
     found: dict[str, DatasetCapture] = {}
     for folder in (directory, *part_folders(directory)):
         here = {name: each.record for name, each in known.items() if each.folder == folder}
-        for name, record in read_records(folder, here).items():
+        for name, record in read_records(folder, here, skipped=skipped).items():
             found[name] = DatasetCapture(name, record, folder)
     return found

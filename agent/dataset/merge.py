@@ -64,11 +64,11 @@ def merge(
     """
     check_folders(sources, out)
     sources = [source for source in sources if not is_same(source, out)]
-    found = {source: read_captures(source) for source in sources}
+    merged = Merged()
+    found = {source: read_captures(source, skipped=merged.problems) for source in sources}
     check_contradictions({out: read_captures(out), **found})
     # First, so that what an interrupted merge leaves is known as a dataset.
     disk.make_directory(out.absolute() / "records")
-    merged = Merged()
     texts: list[bytes] = []
     reviews: dict[Path, Mapping[str, Review]] = {}
     for source in sources:

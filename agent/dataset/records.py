@@ -1,7 +1,7 @@
 """Reads the records of a dataset folder; the one place that checks them after they arrived."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +17,8 @@ from agent.record.verdicts import are_verdicts
 RECORD_MAX = 4_000_000
 """Bytes of a record; those of the agent have some thousands."""
 
+_NAMED = 20  # records that a message names
+
 SIDE_MAX = 1_000_000
 """Pixels of a side of an image."""
 
@@ -25,7 +27,7 @@ Records = Mapping[str, Mapping[str, Any]]
 
 
 def read_records(
-    directory: Path, known: Records = MappingProxyType({})
+    directory: Path, known: Records = MappingProxyType({}), *, skipped: list[str] | None = None
 ) -> dict[str, Mapping[str, Any]]:
     """Return the records of the dataset in `directory`, by id; those of `known` are not read.
 
@@ -33,15 +35,39 @@ def read_records(
     a `sampling.weight` above 0 if it was drawn at random; valid `detections` or `classes`;
     valid `verdicts` if it has any.
 
-    Raises `ConfigurationError`, which names the file, for a record that does not.
+    `skipped` gets what is wrong with each record that does not, and the rest is returned; without
+    it such a record raises `ConfigurationError`, which names the file.
     """
     records: dict[str, Mapping[str, Any]] = {}
     for path in sorted((directory / "records").glob("*.json")):
         if path.stem in known:
             records[path.stem] = known[path.stem]
             continue
-        records[path.stem] = read_record(path)
+        try:
+            records[path.stem] = read_record(path)
+        except ConfigurationError as error:
+            if skipped is None:
+                raise
+            skipped.append(str(error))
     return records
+
+
+def skipped_note(skipped: Sequence[str]) -> list[str]:
+    """Return a warning for people about records that are left out; none if there are none."""
+    if not skipped:
+        return []
+    return [f"captures that are left out: {len(skipped)}, such as: {skipped[0]}"]
+
+
+def require_none_skipped(skipped: Sequence[str]) -> None:
+    """Raise `ConfigurationError`, which names records that were left out, when the rest is done."""
+    if skipped:
+        named = [f"  {each}" for each in skipped[:_NAMED]]
+        more = len(skipped) - len(named)
+        rest = [f"  and {more} more"] if more else []
+        raise ConfigurationError(
+            "\n".join([f"captures that were left out: {len(skipped)}", *named, *rest])
+        )
 
 
 def read_record(path: Path) -> Mapping[str, Any]:

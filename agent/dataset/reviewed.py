@@ -27,20 +27,23 @@ class ReviewedDataset:
 
     Several processes may add reviews; `follow` reads what others added.
 
-    Raises `ConfigurationError` for records or a file of verdicts that cannot be read.
+    Raises `ConfigurationError` for a file of verdicts that cannot be read.
     """
 
     def __init__(self, directory: Path, disk: Disk) -> None:
         self.directory = directory.absolute()
         self.problems: list[str] = []
         """Lines of `verdicts.jsonl` that are left out, each with its number and the reason."""
+        self.skipped: Sequence[str] = ()
+        """What is wrong with each record that is left out, as of the start or of `follow`."""
         self._dataset = Dataset(self.directory, disk)
         self._log = VerdictLog(self.directory, disk)
         self._reader = VerdictReader(self.directory)
         self._lock = RLock()
-        self._captures: Mapping[str, DatasetCapture] = read_captures(self.directory)
+        self._captures: Mapping[str, DatasetCapture] = {}
         self._lines: dict[str, list[Line]] = {}
         self._reviews: dict[str, Review] = {}
+        self._read_captures()
         self._read_more()
 
     @property
@@ -88,7 +91,7 @@ class ReviewedDataset:
         """
         with self._lock:
             known = self._captures
-            self._captures = read_captures(self.directory, known)
+            self._read_captures()
             return (self._captures.keys() - known.keys()) | self._read_more()
 
     def follow_reviews(self) -> None:
@@ -103,6 +106,11 @@ class ReviewedDataset:
         """
         with self._lock:
             self._write_labels(set(self._lines) if captures is None else captures)
+
+    def _read_captures(self) -> None:
+        skipped: list[str] = []
+        self._captures = read_captures(self.directory, self._captures, skipped=skipped)
+        self.skipped = skipped
 
     def _read_more(self) -> set[str]:
         """Read the lines that were added; return the ids of their captures."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.dataset.captures import read_captures
+from agent.dataset.records import require_none_skipped
 from agent.dataset.reviews import Review, standing_reviews
 from agent.dataset.verdicts import read_verdicts
 from agent.domain import VerdictKind
@@ -40,6 +41,7 @@ class Judged:
     captures: list[JudgedCapture] = field(default_factory=list)  # each id once
     seen: int = 0  # captures in the datasets
     left_out: Counter[str] = field(default_factory=Counter)  # reviewed captures, by reason
+    skipped: list[str] = field(default_factory=list)  # records that are left out, with the reason
     problems: list[str] = field(default_factory=list)
     """Lines of `verdicts.jsonl` that are left out, with the reason."""
 
@@ -47,14 +49,15 @@ class Judged:
 def read_judged(directories: Sequence[Path]) -> Judged:
     """Return the reviewed captures of datasets; of one in several the newest review counts.
 
-    Raises `ConfigurationError` for a folder without captures, or with records that are not valid.
+    Raises `ConfigurationError` for a folder without captures.
     """
     found = Judged()
     newest: dict[str, tuple[datetime, JudgedCapture | str]] = {}
     ids: set[str] = set()
     for number, directory in enumerate(directories):
-        captures = read_captures(directory)
+        captures = read_captures(directory, skipped=found.skipped)
         if not captures:
+            require_none_skipped(found.skipped)
             raise ConfigurationError(
                 f"cannot learn from {printable(directory)}: there are no captures in it; give the "
                 "folder that holds images/ and records/"

@@ -78,8 +78,9 @@ def open_review(
     try:
         with served(
             directory, listening, address.host, terms, disk=disk, clock=clock, log=log
-        ) as url:
-            yield OpenReview(directory, url, tuple(_warnings(address, terms)))
+        ) as page:
+            notes = (*_warnings(address, terms), *(f"warning: {each}" for each in page.notes))
+            yield OpenReview(directory, page.url, notes)
     finally:
         listening.remove()
 

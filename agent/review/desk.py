@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.dataset import verdicts
 from agent.dataset.captures import DatasetCapture
-from agent.dataset.records import part_folders
+from agent.dataset.records import part_folders, skipped_note
 from agent.dataset.reviewed import ReviewedDataset
 from agent.dataset.reviews import Review
 from agent.errors import AgentError, RefusalKind, RequestRefused
@@ -294,4 +294,5 @@ class ReviewDesk:
 
     def _problems(self) -> list[str]:
         found = [*self._earlier, *([self._problem] if self._problem else [])]
+        found += skipped_note(self._dataset.skipped)
         return [*found, *(printable(each, 500) for each in self._dataset.problems[:_PROBLEMS_MAX])]

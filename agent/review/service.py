@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agent.dataset.records import skipped_note
 from agent.dataset.reviewed import ReviewedDataset
 from agent.files import Disk
 from agent.logs import Log
@@ -48,6 +49,14 @@ class ReviewTerms:
     name: str = ""  # what the page calls the dataset
 
 
+@dataclass(frozen=True, slots=True)
+class ServedReview:
+    """A page that is served."""
+
+    url: str  # for a browser
+    notes: tuple[str, ...]  # what is wrong with the dataset
+
+
 @contextlib.contextmanager
 def served(
     directory: Path,
@@ -59,8 +68,8 @@ def served(
     clock: Clock,
     log: Log,
     limits: WebLimits = REVIEW_LIMITS,
-) -> Iterator[str]:
-    """Serve the page of `directory` at a socket of `host`; yield its address for a browser.
+) -> Iterator[ServedReview]:
+    """Serve the page of `directory` at a socket of `host`.
 
     Raises `ConfigurationError` if the folder is not a dataset that can be read.
     """
@@ -83,6 +92,7 @@ def served(
     with others.opened():
         server.step()
         try:
-            yield f"{scheme}://{reached_at(address, computer)}/"
+            url = f"{scheme}://{reached_at(address, computer)}/"
+            yield ServedReview(url, tuple(skipped_note(dataset.skipped)))
         finally:
             server.close()

@@ -50,13 +50,6 @@ def test_a_folder_that_cannot_be_written(
     assert "this user may not write" in why_not(folder.path)
 
 
-def test_a_damaged_record_is_named(folder: ReviewFolder) -> None:
-    identity = folder.put(0)
-    (folder.path / "records" / f"{identity}.json").write_text("[")
-
-    assert f"cannot use the record {folder.path}/records/{identity}.json" in why_not(folder.path)
-
-
 def test_addresses(folder: ReviewFolder, tmp_path: Path) -> None:
     folder.put(0)
     empty = tmp_path / "token"

@@ -68,7 +68,7 @@ def import_(
     """
     from agent.dataset.importing.plan import ImportTerms, plan_import
     from agent.dataset.importing.readers import read_source
-    from agent.dataset.records import part_folders
+    from agent.dataset.records import part_folders, require_none_skipped
     from agent.dataset.reviewed import ReviewedDataset
     from agent.dataset.verdicts import problems_note
     from agent.files import Disk
@@ -95,9 +95,10 @@ def import_(
         print(f"capture-agent: warning: {note}", file=sys.stderr)
     if as_json:
         print(json.dumps(_facts(plan, dry_run=dry_run), ensure_ascii=False))
-        return
-    for line in _report(plan, directory, dry_run=dry_run):
-        print(line)
+    else:
+        for line in _report(plan, directory, dry_run=dry_run):
+            print(line)
+    require_none_skipped(dataset.skipped)
 
 
 def _write(plan: "ImportPlan", dataset: "ReviewedDataset") -> None:

@@ -91,7 +91,7 @@ class Contents:
     terms: SplitTerms
     origins: Sequence[LabelOrigin]
     parents: Sequence[Mapping[str, Any]] = ()  # the dataset folders that it was made from
-    damaged: Sequence[str] = ()  # captures whose image is not that of the record
+    damaged: Sequence[str] = ()  # captures without a valid record, or without its image
     notes: Sequence[str] = field(default_factory=tuple)  # warnings for people
 
     @property

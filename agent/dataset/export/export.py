@@ -10,6 +10,7 @@ from agent.dataset.export.choose import choose, tasks_of
 from agent.dataset.export.contents import Contents
 from agent.dataset.export.options import ExportFormat, SourceOfTest
 from agent.dataset.export.write import write_export
+from agent.dataset.records import require_none_skipped
 from agent.dataset.reviews import LabelOrigin, standing_reviews
 from agent.dataset.splits import SplitTerms
 from agent.dataset.verdicts import problems_note, read_verdicts
@@ -38,7 +39,8 @@ def export_dataset(
     Raises `ConfigurationError`, `TemporaryError`, `OSError`.
     """
     _check_folders(directory, out)
-    captures = _of_task(directory, task)
+    skipped: list[str] = []
+    captures = _of_task(directory, task, skipped)
     if form is ExportFormat.COCO and "classes" in captures[0].record:
         raise ConfigurationError(
             "cannot export a classifier's captures as coco: COCO has no classes of whole images; "
@@ -56,7 +58,11 @@ def export_dataset(
     )
     edited = edited_note(edited_labels(captures, reviews), directory)
     invalid = problems_note(verdicts.problems)
-    contents = replace(contents, notes=[*contents.notes, *invalid, *edited])
+    contents = replace(
+        contents,
+        damaged=[*skipped, *contents.damaged],
+        notes=[*contents.notes, *invalid, *edited],
+    )
     if not contents.captures:
         reasons = "; ".join(f"{count} {why}" for why, count in contents.left_out.items())
         raise ConfigurationError(
@@ -98,10 +104,14 @@ def terms_of(
     return terms, [LabelOrigin(name) for name in dict.fromkeys(names)]
 
 
-def _of_task(directory: Path, task: str | None) -> list[DatasetCapture]:
-    """Return the captures of a task; the task need not be named if there is one only."""
-    by_task = tasks_of(read_captures(directory))
+def _of_task(directory: Path, task: str | None, skipped: list[str]) -> list[DatasetCapture]:
+    """Return the captures of a task; the task need not be named if there is one only.
+
+    `skipped` gets what is wrong with each record that is left out.
+    """
+    by_task = tasks_of(read_captures(directory, skipped=skipped))
     if not by_task:
+        require_none_skipped(skipped)
         raise ConfigurationError(
             f"cannot export {printable(directory)}: it has no captures; give a dataset folder, "
             "which holds images/ and records/"
