@@ -8,6 +8,7 @@ STYLE = """
 --soft:#9aa0a6;--line:#34383d;--score:#f08a3c;--random:#5aa7e6;--interval:#9aa0a6;
 --requested:#c98be0;--certain:#46c172;--uncertain:#f59442}}
 *{box-sizing:border-box}
+span,small,b,th,td,text{unicode-bidi:isolate} /* names of others, in any direction */
 body{margin:0;background:var(--paper);color:var(--ink);
 font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 main{max-width:72rem;margin:0 auto;padding:1.5rem 1rem 3rem}

@@ -30,7 +30,7 @@ def bad_record(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("words", "result"),
     [
-        (("evaluate",), "2 reviewed random captures"),
+        (("evaluate",), "2 frames"),
         (("feedback",), f"{REVIEWED} reviewed captures"),
         (("dataset", "export", "--format", "yolo", "--out"), f"{REVIEWED} captures"),
         (("dataset", "merge", "--out"), f"{REVIEWED} captures are new"),
