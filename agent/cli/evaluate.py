@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,7 +72,12 @@ def evaluate(
     Each figure has its 95 % interval. Captures that a rule chose are never averaged over: without
     reviewed random captures the exit code is 78.
     """
-    from agent.dataset.records import part_folders, read_records, require_none_skipped
+    from agent.dataset.records import (
+        part_folders,
+        read_records,
+        require_none_skipped,
+        skipped_note,
+    )
     from agent.evaluation.comparison_words import comparison_facts
     from agent.evaluation.evaluation import evaluate as evaluated
     from agent.evaluation.facts import facts_of
@@ -81,8 +87,8 @@ def evaluate(
     console.require_replaceable(page, "--report", console.HTML)
     skipped: list[str] = []
     records = read_records(directory, skipped=skipped)
-    if not records:
-        require_none_skipped(skipped)
+    for note in skipped_note(skipped):  # before another error hides it
+        print(f"capture-agent: warning: {note}", file=sys.stderr)
     _require_random(records, directory)
     said = read_reviewed(directory, labels, records, is_reviewed=reviewed)
     found = evaluated(records, said)

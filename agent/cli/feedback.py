@@ -46,7 +46,7 @@ def feedback(
     Copy it to the devices, set AGENT_FEEDBACK to its path, and reload them with SIGHUP. It is made
     for the model of the newest reviewed capture. Without a review the exit code is 78.
     """
-    from agent.dataset.records import require_none_skipped
+    from agent.dataset.records import require_none_skipped, skipped_note
     from agent.evaluation.feedback import learn
     from agent.evaluation.judged_captures import read_judged
     from agent.record.timestamp import timestamp
@@ -54,6 +54,8 @@ def feedback(
 
     require_replaceable(out, "--out", _MARK)
     judged = read_judged(directories)
+    for note in skipped_note(judged.skipped):  # before another error hides it
+        print(f"capture-agent: warning: {note}", file=sys.stderr)
     learnt = learn(judged, made_at=timestamp(SystemClock().wall()), agent=__version__)
     if out is not None:
         _write(out, learnt)

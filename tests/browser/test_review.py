@@ -244,6 +244,22 @@ def test_nothing_is_lost_when_the_server_is_killed(browser: Browser, server: Rev
     assert page.shown() == capture_id(4)
 
 
+def test_an_image_that_was_not_loaded_is_loaded_when_the_server_answers_again(
+    browser: Browser, server: ReviewServer
+) -> None:
+    page = ReviewPage(browser, server.url)
+    browser.until(lambda: "By value 8" in browser.text, "no captures are counted")
+    browser.driver.execute_cdp_cmd("Network.enable", {})
+    browser.driver.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": True})
+    server.kill()
+    browser.press("n")
+    page.says("The image was not loaded: the server does not answer")
+    server.start()
+
+    assert page.shown() == capture_id(1)
+    browser.until(lambda: "does not answer" not in browser.text, "the warning stays")
+
+
 def test_a_second_look(browser: Browser, server: ReviewServer) -> None:
     """Past verdicts are a list; another one counts from then on."""
     page = ReviewPage(browser, server.url)

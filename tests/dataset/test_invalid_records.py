@@ -74,4 +74,5 @@ def test_where_no_record_is_valid_each_says_which(street: Path) -> None:
         run = call_here(command, street, environment={})
 
         assert run.returncode == 78
-        assert f"captures that were left out: {REVIEWED + 1}" in run.stderr
+        assert f"left out: {REVIEWED + 1}" in run.stderr
+        assert capture_id(0) in run.stderr

@@ -170,13 +170,10 @@ export class Captures {
   }
 }
 
-// What is wrong with the image of an entry that the browser could not show.
+// What is wrong with the image of an entry that the browser could not show. Rejects if the server
+// does not answer.
 export async function whyNoImage(entry) {
-  try {
-    const response = await fetch(location.origin + imageOf(entry), { cache: "no-store" });
-    if (response.ok) return "The image cannot be shown; unusable (u) leaves it out.";
-    return `${(await response.json()).error}. Unusable (u) leaves it out.`;
-  } catch {
-    return "The image was not loaded: the server does not answer.";
-  }
+  const response = await fetch(location.origin + imageOf(entry), { cache: "no-store" });
+  if (response.ok) return "The image cannot be shown; unusable (u) leaves it out.";
+  return `${(await response.json()).error}. Unusable (u) leaves it out.`;
 }

@@ -7,7 +7,7 @@ const SOON = 300;
 
 export class Connection {
   // `page()` is what a call says of the page; `on.state(state)` hears the answer, `on.lost()` that
-  // there is none.
+  // there is none, `on.back()` that there is one again.
   constructor(outbox, page, on) {
     this.outbox = outbox;
     this.page = page;
@@ -17,8 +17,10 @@ export class Connection {
   }
 
   answered() {
+    const isBack = this.lost !== "";
     this.lost = "";
     this.show();
+    if (isBack) this.on.back();
   }
 
   failed(error) {

@@ -33,7 +33,11 @@ const captures = new Captures(
   { page, queue: () => (choice.queue === "reviewed" ? "value" : choice.queue), pending: () => outbox.pending },
   { show, answered: () => connection.answered(), failed: (error) => connection.failed(error) },
 );
-const connection = new Connection(outbox, page, { state: took, lost: () => { if (!captures.current) showEmpty(); } });
+const connection = new Connection(outbox, page, {
+  state: took,
+  lost: () => { if (!captures.current) showEmpty(); },
+  back: () => stage.retry(),
+});
 const browse = new Browse(openFromList);
 
 let known = -1; // captures of the dataset, when what can be chosen was asked for
@@ -59,8 +63,8 @@ function show(entry, isQuiet) {
 }
 
 function showEmpty() {
-  const waits = captures.isFilling || (!captures.isEmpty && !connection.lost);
-  showNone({ waits, left: captures.left }, () => { captures.isEmpty = false; captures.fill({ again: true }); });
+  const waits = captures.isFilling || !captures.isEmpty;
+  showNone({ lost: Boolean(connection.lost), waits, left: captures.left }, () => { captures.isEmpty = false; captures.fill({ again: true }); });
 }
 
 function showCurrentObjects() {
@@ -296,7 +300,10 @@ find("note").addEventListener("input", () => {
 find("image").addEventListener("error", async () => {
   const entry = captures.current;
   if (!entry || find("image").getAttribute("src") !== imageOf(entry)) return;
-  const text = await whyNoImage(entry);
+  const text = await whyNoImage(entry).catch((error) => {
+    connection.failed(error);
+    return "The image was not loaded: the server does not answer. It is loaded as soon as it does.";
+  });
   if (captures.current === entry) showOver(text);
 });
 window.addEventListener("online", () => outbox.send());

@@ -54,6 +54,14 @@ export class Stage {
     return !this.root.hasAttribute("data-loading") && this.image.complete && this.image.naturalWidth > 0;
   }
 
+  // Load the image again if that failed.
+  retry() {
+    const { image } = this;
+    if (!this.entry || !image.complete || image.naturalWidth > 0) return;
+    find("image-error").hidden = true;
+    image.src = image.getAttribute("src");
+  }
+
   // What is not an object yet, and may become one: suspects and weak detections.
   hints() {
     const { detail, objects } = this.entry;

@@ -35,16 +35,16 @@ export function showCapture(entry) {
   find("said").replaceChildren(...lines);
 }
 
-// There is no capture: `waits` for one, or `left` captures are skipped or with others; `again()`
-// is called to go through those.
-export function showNone({ waits, left }, again) {
+// There is no capture: the server does not answer (`lost`), the page `waits` for one, or `left`
+// captures are skipped or with others; `again()` is called to go through those.
+export function showNone({ lost, waits, left }, again) {
   enable(false);
   put(button("right").querySelector("span"), "Right");
   find("on-image").hidden = true;
-  const others = left > 0 && !waits;
-  put(find("capture-name"), waits ? "Loading" : "Nothing left here");
-  showOver(waits ? "Loading captures" : others
-    ? `${counted(left, "capture")} skipped, or with other reviewers now.`
+  const others = left > 0 && !waits && !lost;
+  put(find("capture-name"), lost ? "No connection" : waits ? "Loading" : "Nothing left here");
+  showOver(lost ? "No capture is loaded. The next ones come as soon as the server answers."
+    : waits ? "Loading captures" : others ? `${counted(left, "capture")} skipped, or with other reviewers now.`
     : "No capture waits for a review in this queue. New ones appear here.");
   if (others) {
     const begin = made("button", "Go through them again", "small");
