@@ -444,7 +444,7 @@ def _selection(
         run=token_hex(4),
         explain=explained if listeners else None,
     )
-    selection.remember(spool.note)
+    selection.remember(spool.note, boot_id())
     return selection
 
 

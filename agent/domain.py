@@ -23,6 +23,9 @@ if TYPE_CHECKING:  # numpy takes 0.1 s to import, and `status` needs none of it
 else:
     Pixels = Grey = FloatArray = Feature = Any
 
+EARLIEST_PLAUSIBLE = 1_704_067_200.0
+"""Seconds since 1970: 2024-01-01 UTC, before this software existed. Earlier is no wall time."""
+
 Polygon = tuple[tuple[float, float], ...]
 """Three or more corners (x, y) in pixels of the frame as read; the last joins the first."""
 

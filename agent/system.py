@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 from uuid import UUID
 
+from agent.domain import EARLIEST_PLAUSIBLE
+
 _SYNCHRONIZED = Path("/run/systemd/timesync/synchronized")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_EARLIEST_PLAUSIBLE = 1_704_067_200.0  # 2024-01-01 UTC: before this software existed
 _STA_UNSYNC = 0x0040  # adjtimex(2): the kernel clock is not disciplined
 
 
@@ -34,7 +35,7 @@ def clock_synchronized(wall: float) -> bool:
     True when it is plausible and either systemd-timesyncd or the kernel's discipline (chrony, ntpd)
     says that it follows a time source.
     """
-    if wall < _EARLIEST_PLAUSIBLE:
+    if wall < EARLIEST_PLAUSIBLE:
         return False
     return _SYNCHRONIZED.exists() or _kernel_clock_disciplined()
 

@@ -41,9 +41,10 @@ from agent.printable import printable
 from agent.record.clips import FRAME_BYTES, RING_BYTES
 from agent.runtime.abandonable import within
 from agent.runtime.model import sound
+from agent.selection.budget.ledger import DAY_S
 from agent.settings.declarations import Settings
 from agent.settings.load import api_token_file, foreign_variables, token_file
-from agent.settings.units import show_size
+from agent.settings.units import show_size, show_span
 from agent.spool.layout import existing_parent, refuse_torn
 from agent.spool.lock import Owner
 from agent.spool.status import read_status
@@ -84,7 +85,11 @@ def check_secrets(settings: Settings, environ: Mapping[str, str]) -> str:
     given = sum(name.startswith("AGENT_") for name in environ) - len(foreign_variables())
     affirmations = affirmation_warning(settings)
     warnings = [*settings_warnings(), *([affirmations] if affirmations is not None else [])]
-    return "; warning: ".join([f"all understood; AGENT_ variables set: {given}", *warnings])
+    understood = f"all understood; AGENT_ variables set: {given}"
+    per_day = settings.budget_per_day
+    if 0 < per_day < 1:
+        understood += f"; {per_day:g} captures a day: one in {show_span(DAY_S / per_day)}"
+    return "; warning: ".join([understood, *warnings])
 
 
 def exposed_files(files: Iterable[Path]) -> list[Path]:

@@ -193,7 +193,9 @@ def _credits(facts: Mapping[str, Any]) -> str:
         return "no limit"
     left, per_day = facts["credits_left"], facts["budget_per_day"]
     shown = f"{left:.1f}" if per_day >= 1 else f"{left:.2f}"  # 0.97 is none yet
-    return f"{shown} now, {per_day:g} a day"
+    wait = facts["next_credit_s"]
+    until = f", the next in {show_span(wait)}" if wait else ""  # 0: one may be spent
+    return f"{shown} now, {per_day:g} a day{until}"
 
 
 def _most(facts: Mapping[str, Any]) -> str:

@@ -104,7 +104,7 @@ def facts_of(spool: SpoolStatus, view: DaemonView, settings: Settings) -> dict[s
         "auto": _auto(running),
         "heartbeat": _heartbeat(running),
         "budget_per_day": settings.budget_per_day,
-        "credits_left": _credits_left(spool, settings),
+        **_credits(spool, settings),
         **_disk(spool, settings, running),
     }
     return {**facts, "needs": needs(facts, view, settings)}
@@ -333,14 +333,15 @@ def _file_system(path: Path) -> FileSystem | None:
     return None
 
 
-def _credits_left(spool: SpoolStatus, settings: Settings) -> float:
-    """Credits that could be spent now; -1 where there is no budget."""
+def _credits(spool: SpoolStatus, settings: Settings) -> dict[str, float | None]:
+    """Credits that have accrued, and when one may be spent; -1 and None without a budget."""
     ledger = ledger_of(settings, spool.ledger)
     if ledger is None:
-        return -1
+        return {"credits_left": -1, "next_credit_s": None}
     clock = SystemClock()
     ledger.accrue(ClockReading(clock.monotonic(), clock.wall(), boot_id()))
-    return round(ledger.left, 2)
+    wait = ledger.seconds_until_credit()
+    return {"credits_left": round(ledger.left, 2), "next_credit_s": round(wait, 1)}
 
 
 def _rounded(seconds: float | None) -> float | None:

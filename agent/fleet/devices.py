@@ -111,6 +111,7 @@ class Device:
     delivered: int = 0
     last_delivered: float | None = None
     credits_left: float | None = None  # -1: no budget
+    next_credit_s: float | None = None  # from its status on; 0: one may be spent
     budget_per_day: float | None = None  # 0: no budget
     upload: str | None = None
     disk: str | None = None

@@ -64,6 +64,7 @@ def _device(device: Device) -> Mapping[str, Any]:
         "delivered": device.delivered,
         "last_delivered": _time(device.last_delivered),
         "credits_left": device.credits_left,
+        "next_credit_s": _rounded(device.next_credit_s),
         "budget_per_day": device.budget_per_day,
         "upload": device.upload,
         "disk": device.disk,

@@ -140,6 +140,7 @@ def _with_heartbeat(
         delivered=status["delivered"] or 0,
         last_delivered=_seconds(status["last_delivered"]),
         credits_left=status["credits_left"],
+        next_credit_s=status["next_credit_s"],
         budget_per_day=status["budget_per_day"],
         upload=status["upload"],
         disk=status["disk"],

@@ -111,8 +111,12 @@ def _credits(device: Device) -> str:
         return _cell("credits", "Credits", "", value=-2)
     if left < 0:
         return _cell("credits", "Credits", "no limit", value=-1)
-    a_day = "" if budget is None else f"<small>{budget:,g} a day</small>"
-    return _cell("credits", "Credits", f"{left:,.1f}{a_day}", value=left)
+    shown = f"{left:,.1f}" if budget is None or budget >= 1 else f"{left:.2f}"  # 0.97 is none yet
+    if budget is not None:
+        shown += f"<small>{budget:,g} a day</small>"
+    if budget is not None and budget < 1 and device.next_credit_s:
+        shown += f"<small>the next in {show_span(device.next_credit_s)}</small>"
+    return _cell("credits", "Credits", shown, value=left)
 
 
 def _software(device: Device) -> str:

@@ -188,6 +188,7 @@ FIELDS: Mapping[str, Check] = {
     "heartbeat": _some_object,
     "budget_per_day": _number,
     "credits_left": _number,
+    "next_credit_s": _number,
     "spool_dir": _text,
     "disk": _text,
     "disk_error": _text,

@@ -108,11 +108,15 @@ class Selection:
             for name, text in selector.memory().items()
         }
 
-    def remember(self, recall: Callable[[str], str | None]) -> None:
-        """Restore what `memory` returned; `recall` returns a text by its name, or None."""
+    def remember(self, recall: Callable[[str], str | None], boot: str) -> None:
+        """Restore what `memory` returned; `recall` returns a text by its name, or None.
+
+        `boot` names the clock of the frames of cameras. Call it before the first frame.
+        """
         for camera, selector in self.selectors.items():
             texts = {name: recall(f"{camera}/{name}") for name in selector.memory()}
-            selector.remember({name: text for name, text in texts.items() if text is not None})
+            kept = {name: text for name, text in texts.items() if text is not None}
+            selector.remember(kept, boot)
 
 
 def with_features(capture: Capture) -> Capture:

@@ -22,6 +22,9 @@ from agent.selection.similarity import difference_hash
 from agent.selection.suspects import highest, strongest
 from agent.selection.view import View, view_of
 
+_RANDOM_SLOTS = "random_slots"
+"""Name of the random lane's state among what survives a restart; the name on disk."""
+
 
 class SelectionOutcome(StrEnum):
     """What became of a frame: the lane that captured it, or why none did."""
@@ -366,12 +369,16 @@ class Selector:
     # Over restarts
 
     def memory(self) -> dict[str, str]:
-        """Return the state that should survive a restart, by name."""
-        return self._rules.memory()
+        """Return the state that should survive a restart, by name.
 
-    def remember(self, kept: Mapping[str, str]) -> None:
-        """Restore what `memory` returned; see `CameraRules.remember`."""
+        When it is called must not depend on what is captured; see `RandomLane`.
+        """
+        return {**self._rules.memory(), _RANDOM_SLOTS: self._random.memory()}
+
+    def remember(self, kept: Mapping[str, str], boot: str) -> None:
+        """Restore what `memory` returned; see `CameraRules.remember` and `RandomLane.resume`."""
         self._rules.remember(kept)
+        self._random.resume(kept.get(_RANDOM_SLOTS), boot)
 
 
 def hits_of(suspects: Sequence[Suspect]) -> tuple[RuleHit, ...]:

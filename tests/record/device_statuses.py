@@ -41,6 +41,7 @@ def status_facts(**changed: Any) -> dict[str, Any]:
         "model_sha256": "ab" * 32,
         "budget_per_day": 100.0,
         "credits_left": 0.5,
+        "next_credit_s": 432.0,
         "disk": "ok",
         "needs": [],
     }

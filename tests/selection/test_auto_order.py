@@ -54,8 +54,8 @@ def test_labelling_credits_buy_the_same_with_and_without_auto_labels(
             clock.now += 4 * 3600.0
             others += [one for one in send_all(spool) if one <= capture_id(40)]
 
-    # Of ten credits two are for random captures, and one accrues at the end of the day.
-    assert others == [capture_id(n) for n in range(11, 4, -1)]
+    # No random capture waits; of ten credits one accrues at the end of the day.
+    assert others == [capture_id(n) for n in range(11, 2, -1)]
 
 
 def test_waiting_auto_labels_stay_when_the_setting_is_switched_off(tmp_path: Path) -> None:

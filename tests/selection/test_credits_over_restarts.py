@@ -224,7 +224,7 @@ def test_auto_labels_that_are_forgotten_are_caught(
 
 @pytest.mark.parametrize("keeps", ["put", "notes", "delivery"])
 def test_credits_accrued_before_a_power_cut_are_kept(tmp_path: Path, keeps: str) -> None:
-    """After ten hours without network and a power cut: the 8 credits of the score lane."""
+    """After ten hours without network and a power cut; no random capture waits for its share."""
     clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 24) as spool:
         spool.put([capture_of_scene(n, n / 100) for n in range(40)])
@@ -243,7 +243,21 @@ def test_credits_accrued_before_a_power_cut_are_kept(tmp_path: Path, keeps: str)
         clock.now += 60.0
         sent = len(send_all(spool))
 
-    assert sent + (capture is not None) == 8
+    assert sent + (capture is not None) == 10
+
+
+def test_a_part_of_a_credit_goes_on_growing_over_daily_power_cuts(tmp_path: Path) -> None:
+    clock, sent = clock_at_midnight(), 0
+    for day in range(16):
+        with spool_at(tmp_path, clock, 0.5) as spool:
+            spool.put([capture_of_scene(day, 0.5)])
+            for _ in range(8):
+                clock.now += (DAY_S - 360.0) / 8
+                sent += len(send_all(spool))
+            spool.keep_notes({})  # as the daemon does each quarter of an hour
+        clock.lose_power(360.0)
+
+    assert sent == 7  # of 8 credits the last one is not whole: the device was off at times
 
 
 def test_time_without_power_earns_nothing(tmp_path: Path) -> None:
@@ -262,7 +276,7 @@ def test_a_new_day_starts_with_one_credit_of_the_day_before(tmp_path: Path) -> N
     clock.now = 10 * 3600.0
     with spool_at(tmp_path, clock, 24) as spool:
         spool.put([capture_of_scene(n, n / 100) for n in range(40)])
-        clock.now += 9 * 3600.0  # each fifth credit is for random captures
+        clock.now += 9 * 3600.0
         spool.keep_notes({})
     clock.lose_power(5 * 3600.0)
     with spool_at(tmp_path, clock, 24) as spool:

@@ -434,7 +434,7 @@ def test_a_text_that_is_no_ledger_is_refused(damaged: str) -> None:
         Ledger.from_text(damaged, per_day=100, random_share=SHARE)
 
 
-@pytest.mark.parametrize("name", ["elapsed", "running", "carried", "wall", "accrued_before"])
+@pytest.mark.parametrize("name", ["elapsed", "running", "carried", "wall", "random_owed"])
 def test_a_ledger_with_a_number_that_is_not_finite_is_refused(name: str) -> None:
     ledger = Ledger(100, SHARE)
     ledger.accrue(ClockReading(0.0, MIDNIGHT_2026, "boot"))

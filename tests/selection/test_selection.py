@@ -77,7 +77,7 @@ def test_a_restarted_selection_gives_the_same_values() -> None:
     whole, first, second = selection(plan), selection(plan), selection(plan)
     run(whole, before)
     run(first, before)
-    second.remember(first.memory().get)
+    second.remember(first.memory().get, "boot")
 
     expected = [c for c in run(whole, after) if c.observation.frame.sequence > 810]
     found = [c for c in run(second, after) if c.observation.frame.sequence > 810]
@@ -92,7 +92,7 @@ def test_a_restarted_selection_gives_the_same_values() -> None:
 
 def test_an_unreadable_state_starts_empty() -> None:
     fresh = selection(PLAN)
-    fresh.remember(lambda _: "unreadable")
+    fresh.remember(lambda _: "unreadable", "boot")
 
     assert run(fresh, busy(0, 100))
 

@@ -10,10 +10,18 @@ Three limits hold at once, so that no restart, retry or clock step spends more:
   would go to the first thing that comes. A device with less than a credit a day begins at its own
   place within the first one, see `Ledger.of_device`;
 - a budget day ends with the UTC date, or after 24 h of running if the date does not change, and
-  unspent credits then lapse but for one: the last credit of a day accrues at its end, and of a
-  budget of half a capture a day a credit takes two days;
-- no more than the budget, rounded up, is spent under one UTC date of the wall clock, even when the
-  clock steps back to it within 100 days of running.
+  unspent credits then lapse but for one: the last credit of a day accrues at its end;
+- no more than the budget, rounded up, is sent on one budget day, and spent under one UTC date of
+  the wall clock, even when the clock steps back to it within 100 days of running. A date before
+  2024 belongs to a clock that was not set: each boot of a device without a battery repeats it.
+
+A budget below one credit a day is a part of a credit that goes on growing over the days. Of it no
+more than one credit is kept at any time, and none accrues while a capture that was paid is not
+delivered: so the uploads of any length of time are at most the budget of that time and one.
+
+The random lane has its share of what accrues, and not credits of its own: it comes first for each
+credit while it was given less than its share, and where no random capture waits, the credit buys
+another one. The next random captures then get theirs.
 
 Time without power earns nothing: credits stand for time in which frames could be captured. Credits
 that accrued before a reboot on the same date are kept as far as they were durable: the ledger is
@@ -28,7 +36,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
-from agent.domain import LANES, BudgetPart, Lane
+from agent.domain import EARLIEST_PLAUSIBLE, LANES, BudgetPart, Lane
 
 DAY_S = 86_400.0
 
@@ -55,6 +63,10 @@ _MOST_DATES = 1000
 """The most dates that are remembered. At this number the clock is known to be wrong, and no credit
 is spent under a further date."""
 
+_MOST_OWED = 2.0
+"""Credits that the random lane may have got less than its share at the end of a day. More lapse, so
+that many random captures after a long time without any do not use up all credits."""
+
 _ROUNDING = 1e-6  # credits; tolerance of sums
 _VERDICTS = (Lane.VERDICT.value, UNOBJECTED)
 
@@ -77,9 +89,9 @@ class Ledger:
     period_s: float = DAY_S  # length of a budget day; a recording is one day
     for_auto: bool = False  # its credits buy captures of the lane `auto`, and nothing else
     _earned: float = 0.0  # credits accrued today, with what was carried over
-    _carried: float = 0.0  # credits left over from the day before, at most 1
+    _carried: float = 0.0  # credits left over from before, and those of captures still unsent
     _spent: Counter[str] = field(default_factory=Counter)  # by lane or `UNOBJECTED`, today
-    _accrued_before: float = 0.0  # credits accrued before today, also those that lapsed
+    _random_owed: float = 0.0  # credits of its share that the random lane has not got; or below 0
     _degraded: float = 0.0  # credits accrued for dark, overexposed and blurred images
     _by_date: dict[int, tuple[int, float]] = field(
         default_factory=dict
@@ -108,8 +120,8 @@ class Ledger:
                 device.encode("utf-8", "surrogatepass"), digest_size=8
             ).digest()
             part = (int.from_bytes(digest) >> 11) / 2**53
-            # As if it had accrued on an earlier day: credits keep their numbers.
-            ledger._accrued_before = ledger._carried = ledger._earned = part
+            ledger._carried = ledger._earned = part
+            ledger._random_owed = part * random_share
         return ledger
 
     def accrue(self, now: ClockReading) -> None:
@@ -137,24 +149,19 @@ class Ledger:
         `is_unobjected`: it affirms the model; of the lane `verdict` alone.
         """
         assert self._date is not None and self._last is not None, "accrue first"  # noqa: PT018, S101
-        if self._spendable < 1 - self._rounding:
+        if self._spendable < 1 - self._rounding or self.for_auto != (lane is Lane.AUTO):
             return False
         limit = LANES[lane].budget_limit
-        if self.for_auto != (lane is Lane.AUTO):
-            return False
         if is_unobjected and self._spent[UNOBJECTED] >= unobjected_per_day(self.per_day):
             return False
         if limit is not None:
             spent = self._spent[lane.value]
             spent += self._spent[UNOBJECTED] if lane is Lane.VERDICT else 0
             return spent < max(1.0, self.per_day * limit)
-        part = LANES[lane].paid_from
-        from_part = sum(
-            n for name, n in self._spent.items() if LANES[_lane_of(name)].paid_from is part
-        )
-        if self.is_closing and self._share_of(part) > 0:
-            return True
-        return from_part < self._credits_of(part)
+        if LANES[lane].paid_from is BudgetPart.RANDOM:
+            is_owed = self._random_owed >= 0.5 - self._rounding  # nearest to its share
+            return is_owed or (self.is_closing and self.random_share > 0)
+        return self.random_share < 1
 
     @property
     def may_buy_degraded(self) -> bool:
@@ -175,8 +182,8 @@ class Ledger:
         self._spent[spent_on] += 1
         # Image quality concerns the score lane only: random captures use no degraded share.
         self._degraded -= is_degraded and lane is Lane.SCORE
-        today = int(self._last.wall // self.period_s)
-        self._spend_under(today, 1)
+        self._random_owed -= LANES[lane].paid_from is BudgetPart.RANDOM
+        self._spend_under_date(1)
         self._paid[capture_id] = spent_on
 
     @property
@@ -210,49 +217,57 @@ class Ledger:
         return self._spent.total()
 
     def seconds_until_credit(self) -> float:
-        """Return about how long it takes until another credit has accrued."""
-        missing = 1.0 - (self._earned - self._spent.total())
-        return max(1.0, missing * self.period_s / self.per_day)
+        """Return about how long it takes until a credit may be spent; 0 if one may be now."""
+        assert self._last is not None, "accrue first"  # noqa: S101
+        spent = self._spent.total()
+        if self._spendable >= 1 - self._rounding:
+            return 0.0
+        wait = (1 - (self._earned - spent)) * self.period_s / self.per_day
+        to_midnight = self.period_s - self._last.wall % self.period_s
+        if self._left_under_date < 1:
+            wait = max(wait, to_midnight)
+        if math.ceil(self.per_day) - spent < 1:
+            wait = max(wait, min(to_midnight, self.period_s - self._running))
+        return wait
 
     @property
     def _spendable(self) -> float:
-        assert self._last is not None, "accrue first"  # noqa: S101
-        most = math.ceil(self.per_day)
-        today = int(self._last.wall // self.period_s)
         spent = self._spent.total()
-        if today not in self._by_date and len(self._by_date) >= _MOST_DATES:
+        return min(self._earned - spent, math.ceil(self.per_day) - spent, self._left_under_date)
+
+    @property
+    def _left_under_date(self) -> float:
+        """Credits that may be spent under the date of the wall clock."""
+        assert self._last is not None, "accrue first"  # noqa: S101
+        if self._last.wall < EARLIEST_PLAUSIBLE:
+            return math.inf
+        date = int(self._last.wall // self.period_s)
+        if date not in self._by_date and len(self._by_date) >= _MOST_DATES:
             return 0.0
-        under_date, _ = self._by_date.get(today, (0, 0.0))
-        return min(self._earned - spent, most - spent, most - under_date)
+        spent, _ = self._by_date.get(date, (0, 0.0))
+        return math.ceil(self.per_day) - spent
 
     @property
     def _rounding(self) -> float:
         return _ROUNDING * max(1.0, self.per_day / 100)
 
-    def _credits_of(self, part: BudgetPart) -> int:
-        """Return the whole credits of a part today: each new one goes to the part that is due.
-
-        Credits are numbered over all days, also those that lapsed: of one credit a day every fifth
-        is for a share of a fifth, whether a capture of that part waits on its day or not.
-        """
-        begin = self._accrued_before - self._carried
-        first, last = (math.floor(at + self._rounding) for at in (begin, begin + self._earned))
-        if self.for_auto or part is BudgetPart.AUTO:
-            return last - first if self.for_auto and part is BudgetPart.AUTO else 0
-        for_random = _part_of(last, self.random_share) - _part_of(first, self.random_share)
-        return for_random if part is BudgetPart.RANDOM else last - first - for_random
-
-    def _share_of(self, part: BudgetPart) -> float:
-        if self.for_auto or part is BudgetPart.AUTO:
-            return float(self.for_auto and part is BudgetPart.AUTO)
-        return self.random_share if part is BudgetPart.RANDOM else 1 - self.random_share
-
     def _earn(self, seconds: float) -> None:
         self._running += seconds
         self._earned = self._carried + self._running / self.period_s * self.per_day
-        accrued = seconds / self.period_s * self.per_day * DEGRADED_SHARE
+        accrued = seconds / self.period_s * self.per_day
+        self._random_owed += accrued * self.random_share
         most = max(1.0, self.per_day * DEGRADED_SHARE)
-        self._degraded = min(most, self._degraded + accrued)
+        self._degraded = min(most, self._degraded + accrued * DEGRADED_SHARE)
+        if self.per_day < 1:
+            self._keep_at_most_one()
+
+    def _keep_at_most_one(self) -> None:
+        """Let lapse what a small budget has beyond one credit; undelivered captures hold theirs."""
+        most = 0.0 if self._paid else 1.0
+        lapsed = self._earned - self._spent.total() - most
+        if lapsed > 0:
+            self._carried -= lapsed
+            self._earned -= lapsed
 
     def _begin_day(self, date: int, *, before_end: float, seconds_into_it: float) -> None:
         """Let unspent credits lapse but for one; undelivered paid captures count for the new day.
@@ -260,22 +275,28 @@ class Ledger:
         The old day has not earned its last part yet, up to the moment at which it ended.
         """
         self._earn(before_end)
-        self._accrued_before += self._earned - self._carried
-        self._carried = min(1.0, max(0.0, self._earned - self._spent.total()))
+        left = min(1.0, max(0.0, self._earned - self._spent.total()))
+        self._random_owed = min(_MOST_OWED, self._random_owed)
         self._date = date
         self._running = 0.0
+        # They were paid on an earlier day: of today they take uploads, and no credits.
         self._spent = Counter(self._paid.values())
+        self._carried = left + len(self._paid)
         if self._paid:
-            self._spend_under(date, len(self._paid))
+            self._spend_under_date(len(self._paid))
         self._earn(seconds_into_it)
 
-    def _spend_under(self, date: int, count: int) -> None:
-        """Count credits under a date of the wall clock, and forget those of long ago."""
+    def _spend_under_date(self, count: int) -> None:
+        """Count credits under the date of the wall clock, and forget those of long ago."""
+        assert self._last is not None, "accrue first"  # noqa: S101
+        if self._last.wall < EARLIEST_PLAUSIBLE:
+            return
         self._by_date = {
             one: (spent, at)
             for one, (spent, at) in self._by_date.items()
             if self.elapsed - at <= _DATES_KEPT_S
         }
+        date = int(self._last.wall // self.period_s)
         before, _ = self._by_date.get(date, (0, 0.0))
         if before or len(self._by_date) < _MOST_DATES:
             self._by_date[date] = (before + count, self.elapsed)
@@ -301,7 +322,7 @@ class Ledger:
                 "date": self._date,
                 "spent": dict(spent),
                 "spent_on_verdicts": verdicts,
-                "accrued_before": round(self._accrued_before, 6),
+                "random_owed": round(self._random_owed, 6),
                 "by_date": [
                     (date, count, round(at)) for date, (count, at) in self._by_date.items()
                 ],
@@ -341,7 +362,6 @@ class Ledger:
             if verdicts:
                 ledger._spent[Lane.REQUESTED.value] -= sum(verdicts.values())
                 ledger._spent.update(verdicts)
-            ledger._accrued_before = _finite(state.get("accrued_before", 0.0))
             ledger._paid = {str(name): Lane(lane).value for name, lane in state["paid"].items()}
             ledger._paid |= {
                 str(one): _verdict(name)
@@ -358,6 +378,8 @@ class Ledger:
             ledger._carried = _finite(state.get("carried", 0.0))
             ledger._earn(_finite(state["running"]))
             ledger._degraded = _finite(state.get("degraded_credits", 0.0))
+            share_left = (ledger._earned - ledger._spent.total()) * random_share  # older versions
+            ledger._random_owed = _finite(state.get("random_owed", share_left))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError("not a ledger") from error
         return ledger
@@ -387,24 +409,11 @@ def unobjected_per_day(per_day: float) -> float:
     return math.floor(per_day * limit * UNOBJECTED_SHARE + _ROUNDING)
 
 
-def _lane_of(name: str) -> Lane:
-    """Return the lane that a credit was spent in."""
-    return Lane.VERDICT if name == UNOBJECTED else Lane(name)
-
-
 def _verdict(name: object) -> str:
     """Return what a credit of the lane `verdict` was spent on. Raises `ValueError`."""
     if name not in _VERDICTS:
         raise ValueError("not a verdict")
     return str(name)
-
-
-def _part_of(count: int, share: float) -> int:
-    """Return how many of the first `count` credits are for a part with this share.
-
-    None before it has accrued: of five credits with a share of a fifth the last one.
-    """
-    return math.floor(count * share + _ROUNDING)
 
 
 def _finite(value: float) -> float:

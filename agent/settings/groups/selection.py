@@ -123,7 +123,9 @@ class SelectionSettings(SettingsGroup):
             effect=(
                 "What labelling costs a day. Each credit purchases the waiting capture with the "
                 "highest value, and none is given before it has accrued. With `0` there is no "
-                "competition: each frame whose value reaches `AGENT_MIN_VALUE` is delivered."
+                "competition: each frame whose value reaches `AGENT_MIN_VALUE` is delivered. "
+                "Below 1 the part of a credit that has accrued is kept over days and reboots, and "
+                "no more than one: 300 devices with `0.333` each deliver about 100 a day."
             ),
         ),
     ] = Field(100, ge=0, le=1_000_000)
@@ -143,7 +145,8 @@ class SelectionSettings(SettingsGroup):
         float,
         SettingDoc(
             meaning=(
-                "Share of the credits that is reserved for random captures, as far as they need it."
+                "Share of the credits for random captures, which come first until they had it; "
+                "what they do not need goes to others."
             ),
             example="0.5",
             effect=(
