@@ -40,9 +40,9 @@ class LedgerModel:
     began: float = 0.0  # value of `ran` at the start of this budget day
     date: int | None = None
     carried: float = 0.0  # credits left over from the day before, at most one, and of paid captures
-    bought: int = 0
+    purchased: int = 0
     from_random: int = 0  # of all days
-    lowest: float = math.inf  # of what was bought less what had accrued, before each purchase
+    lowest: float = math.inf  # of what was purchased less what had accrued, before each purchase
     today: Counter[str] = field(default_factory=Counter)  # by lane, or `UNOBJECTED`
     by_date: Counter[int] = field(default_factory=Counter)
     paid: dict[str, str] = field(default_factory=dict)  # paid and not delivered
@@ -58,8 +58,8 @@ class LedgerModel:
             self._new_day(date, self.ran - (self.ran - self.began) % DAY)
 
     def buy(self, capture: str, lane: str, wall: float) -> None:
-        self.lowest = min(self.lowest, self.bought - self.ran / DAY * self.per_day)
-        self.bought += 1
+        self.lowest = min(self.lowest, self.purchased - self.ran / DAY * self.per_day)
+        self.purchased += 1
         self.today[lane] += 1
         self.from_random += lane in PAID_FROM_RANDOM
         if wall >= EARLIEST_PLAUSIBLE:
@@ -96,7 +96,7 @@ class LedgerModel:
         rules = {
             "lanes": (lane == Lane.AUTO) is self.for_auto,
             "a date": max(self.by_date.values(), default=0) <= math.ceil(self.per_day),
-            "any window": self.per_day >= 1 or self.bought - in_all - self.lowest <= 1,
+            "any window": self.per_day >= 1 or self.purchased - in_all - self.lowest <= 1,
             "a budget day": spent <= math.ceil(self.per_day),
             "accrual": spent <= accrued,
             "random share": self.from_random <= SHARE * in_all + 0.5,

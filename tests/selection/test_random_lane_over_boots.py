@@ -57,7 +57,7 @@ def over_boots(
 
 
 def test_many_boots_draw_as_many_frames_as_one_long_one() -> None:
-    """Of slots that began anew with each boot, 60 boots of half a slot would draw 17 to 37."""
+    """Of slots that began again with each boot, 60 boots of half a slot would draw 17 to 37."""
     for number in range(5):
         boots = [(FPS // 2 + 1, True)] * 60
         draws = len(over_boots(f"seed {number}", boots, saved_each=1))
@@ -122,7 +122,7 @@ def test_a_restart_within_a_boot_changes_no_instant() -> None:
     }
 
 
-def test_recordings_and_devices_that_lost_their_state_begin_anew() -> None:
+def test_recordings_and_devices_that_lost_their_state_begin_again() -> None:
     times = [step / FPS for step in range(100 * FPS)]
     text = json.dumps(("boot 0", "boot 0", 7.3, 5.0))
     fresh = drawn(resumed(None, "boot 1"), times, stream="clip.mp4")
