@@ -12,6 +12,7 @@ from agent.camera.images.camera_image import decode_camera_image
 from agent.camera.images.file import decode_image
 from agent.camera.images.own_jpeg import keepable
 from agent.errors import UnusableImage
+from tests.search import examples
 
 WIDTH, HEIGHT = 40, 24
 SECRET = b"48.8584N 2.2945E"
@@ -121,7 +122,7 @@ def test_an_incomplete_file_is_no_image() -> None:
     assert keepable(PLAIN, width=WIDTH + 1, height=HEIGHT) is None
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     orientation=st.integers(0, 12),
     order=st.sampled_from("<>"),
@@ -143,7 +144,7 @@ def test_the_decoder_never_turns_what_is_kept(
             assert np.array_equal(decode_image(found.jpeg), found.pixels)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(cut=st.integers(0, len(PLAIN)), change=st.binary(max_size=8))
 def test_any_bytes_are_kept_only_as_a_whole_jpeg(cut: int, change: bytes) -> None:
     data = PLAIN[:cut] + change + PLAIN[cut + len(change) :]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from agent.camera.program.output import MOST_FOREIGN, JpegCutter, NotFrames, RawCutter
 from tests.camera.mjpeg_server import jpeg
+from tests.search import examples
 
 
 def encoded(level: int, *flags: int) -> bytes:
@@ -49,7 +50,7 @@ def cut(cutter: JpegCutter | RawCutter, data: bytes, sizes: list[int]) -> list[b
     return found
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     parts=st.lists(st.tuples(st.sampled_from(BETWEEN), st.sampled_from(IMAGES)), min_size=1),
     sizes=st.lists(st.integers(1, 900), max_size=30),
@@ -63,7 +64,7 @@ def test_each_image_is_cut_out_whole(parts: list[tuple[bytes, bytes]], sizes: li
 SCAN = IMAGES[0].index(b"\xff\xda") + 14
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     keep=st.integers(SCAN, len(IMAGES[0]) - 3),
     kind=st.integers(0, 3),
@@ -77,7 +78,7 @@ def test_what_follows_an_image_without_its_end_is_found(
     assert cut(JpegCutter(), data, sizes) == [None, IMAGES[kind], IMAGES[4]]
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(data=st.binary(max_size=3000), sizes=st.lists(st.integers(1, 500), max_size=9))
 def test_any_bytes_are_frames_or_are_called_something_else(data: bytes, sizes: list[int]) -> None:
     for cutter in (JpegCutter(), RawCutter(4, 2)):
@@ -86,7 +87,7 @@ def test_any_bytes_are_frames_or_are_called_something_else(data: bytes, sizes: l
         assert cutter.rest().isprintable()
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(sizes=st.lists(st.integers(1, 40), max_size=30), count=st.integers(0, 5))
 def test_raw_frames_are_cut_by_their_size(sizes: list[int], count: int) -> None:
     frames = [bytes([level]) * 24 for level in range(count)]

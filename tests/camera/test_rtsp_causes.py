@@ -15,6 +15,7 @@ from agent.system import SystemClock
 from tests.camera.mjpeg_server import MjpegServer
 from tests.camera.scripted_rtsp import Answer, ScriptedRtsp
 from tests.ports import free_port
+from tests.search import examples
 
 CLOCK = SystemClock()
 
@@ -176,7 +177,7 @@ def test_a_redirect_at_the_camera_is_followed_with_its_password() -> None:
     server.stop()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.binary(max_size=300), st.sampled_from([b"", b"RTSP/1.0 200 OK\r\n", b"RTSP/1.0 302 X\r\n"])
 )

@@ -22,6 +22,7 @@ from agent.files import Disk
 from tests.dataset.exported import DIAMOND, POSE, TRIANGLE, dataset, hours, of_class, review, timed
 from tests.fakes.captures import CAR, capture_id
 from tests.in_process import call_here
+from tests.search import examples
 
 pytestmark = pytest.mark.usefixtures("without_sync")
 
@@ -212,7 +213,7 @@ def test_cvat_has_the_class_of_an_image_as_tag(tmp_path: Path) -> None:
     assert (tag.tag, tag.attrib) == ("tag", {"label": "cat", "source": "manual"})
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.text(), st.sampled_from(list(Split)))
 def test_any_class_name_is_valid_xml(name: str, split: Split) -> None:
     record = timed(1, 0.0).record

@@ -33,6 +33,7 @@ from tests.dataset.exports import (
 )
 from tests.dataset.test_import_command import refused, run
 from tests.fakes.captures import capture_id
+from tests.search import examples
 
 RECORDS = {
     capture_id(0): {"image": {"width": 200, "height": 100}, "detections": [], "id": capture_id(0)}
@@ -266,7 +267,9 @@ def test_a_long_element_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(25),
 )
 @given(
     content=st.recursive(
@@ -295,7 +298,9 @@ def test_any_annotation_is_read_or_refused(tmp_path: Path, content: object) -> N
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(25),
 )
 @given(data=st.binary(max_size=200), start=st.sampled_from([b"", b"[", b"{", b"<", b"PK\x03\x04"]))
 def test_any_bytes_are_read_or_refused(tmp_path: Path, data: bytes, start: bytes) -> None:

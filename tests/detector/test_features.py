@@ -11,6 +11,7 @@ from agent.detector.features import MOST_NUMBERS, FeatureMap, grouped
 from agent.detector.letterbox import Letterbox, Padding, Size
 from agent.domain import Box, Feature
 from tests.detector.planted_models import bundled, street
+from tests.search import examples
 
 FINE = 32  # samples of a cell, in each direction
 
@@ -18,7 +19,7 @@ sizes = st.builds(Size, st.integers(200, 700), st.integers(200, 700))
 shares = st.floats(0, 1, width=32)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(sizes, st.sampled_from(list(Padding)), st.lists(shares, min_size=4, max_size=4), st.data())
 def test_it_is_the_mean_over_the_box_less_that_over_the_frame(
     frame: Size, padding: Padding, corners: list[float], data: st.DataObject

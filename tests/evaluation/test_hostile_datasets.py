@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from agent.cli import app
 from tests.evaluation.drawn_set import DrawnSet
+from tests.search import examples
 
 ANYTHING: Any = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=4),
@@ -42,7 +43,9 @@ def answered(result: Result) -> None:
 
 @pytest.mark.slow
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(40),
 )
 @given(field=st.sampled_from(FIELDS), content=ANYTHING)
 def test_any_record_is_measured_or_refused(tmp_path: Path, field: str, content: object) -> None:
@@ -60,7 +63,9 @@ def test_any_record_is_measured_or_refused(tmp_path: Path, field: str, content: 
 
 @pytest.mark.slow
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(30),
 )
 @given(field=st.sampled_from(["boxes", "labels", "at", "by", "verdict"]), content=ANYTHING)
 def test_any_line_of_a_review_is_read_or_left_out(

@@ -20,6 +20,7 @@ from agent.evaluation.suspect_factors import (
 )
 from agent.selection.feedback import FACTOR_MAX, Side, factor_of
 from agent.selection.rules import RULE_NAMES, rule_class
+from tests.search import examples
 
 MIN_VALUE = 0.1  # the default of AGENT_MIN_VALUE
 ONE = Evidence("flicker", Side.BELOW, "car", "gate", 0.4, 0.0)
@@ -46,7 +47,7 @@ def factor(
 
 
 @given(st.floats(0.05, 40), st.integers(0, 20), st.floats(0.2, 3))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_the_posterior_mean_is_that_of_a_numerical_integration(
     expected: float, found: int, parent: float
 ) -> None:

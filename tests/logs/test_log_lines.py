@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from agent.events import EVENTS
 from agent.logs import Log, make_log
 from tests.logs.log_lines import lines_of, parse_logfmt
+from tests.search import examples
 
 TEXTS = st.text(st.characters() | st.sampled_from("\n\r\t\x1b\x00\x85\u2028 \"'=\\\udc80"))
 LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -32,7 +33,7 @@ def test_a_line_of_logfmt_reads_back_as_it_was(value: str) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "c"]), TEXTS | st.floats() | st.lists(TEXTS)))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_a_line_of_json_is_json_whatever_the_values_are(fields: dict[str, Any]) -> None:
     (line,) = lines_of(lambda log: log.warning("summary", **fields), form="json")
 
@@ -46,7 +47,7 @@ def test_a_line_of_json_is_json_whatever_the_values_are(fields: dict[str, Any]) 
 
 
 @given(TEXTS)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_a_line_on_a_terminal_cannot_be_broken_or_command_it(value: str) -> None:
     (line,) = lines_of(lambda log: log.info("summary", error=value), form="console")
 

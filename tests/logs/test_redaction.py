@@ -20,6 +20,7 @@ from agent.redaction import (
     secrets_of_endpoint,
 )
 from tests.logs.log_lines import lines_of
+from tests.search import examples
 
 MARK = "Zq7"  # what no text of ours holds
 SECRETS = st.text(string.ascii_letters + string.digits + "._-~+/=", min_size=4).map(MARK.__add__)
@@ -184,7 +185,7 @@ def fail(text: str) -> None:
 @pytest.mark.parametrize("form", ["logfmt", "console", "json"])
 @pytest.mark.parametrize("under_systemd", [True, False])
 @given(secret=SECRETS, carrier=st.sampled_from(CARRIERS))
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 def test_no_line_holds_a_secret_wherever_it_was_put(
     form: str, secret: str, carrier: str, *, under_systemd: bool
 ) -> None:

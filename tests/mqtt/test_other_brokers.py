@@ -15,6 +15,7 @@ from agent.mqtt.bounded_client import PACKET_BYTES
 from agent.mqtt.client import Connection, NotConnected
 from agent.mqtt.wake import Wake
 from agent.system import SystemClock
+from tests.search import examples
 
 ACCEPTED_5 = b"\x20\x03\x00\x00\x00"
 ACCEPTED_3 = b"\x20\x02\x00\x00"
@@ -85,7 +86,7 @@ def use_until_its_end(connection: Connection, wake: Wake) -> None:
 
 
 @given(st.lists(st.binary(max_size=40), max_size=4), st.booleans(), st.booleans())
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_end_the_connection_and_nothing_else(
     listening: socket.socket, parts: list[bytes], is_new: bool, is_accepted: bool
 ) -> None:

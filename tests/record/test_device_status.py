@@ -17,6 +17,7 @@ from agent.record.device_status import (
 )
 from agent.redaction import remember_secrets
 from tests.record.device_statuses import ABOUT, camera_facts, status_facts
+from tests.search import examples
 
 
 @pytest.fixture
@@ -197,7 +198,7 @@ _JSON = st.recursive(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(name=st.sampled_from(sorted({**ABOUT, **status_facts()})), value=_JSON)
 def test_any_value_is_taken_or_refused_with_its_name(name: str, value: Any) -> None:
     data = json.dumps({"schema": 1, **ABOUT, **status_facts(), name: value}).encode()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from agent.domain import EncodedImage, Pixels
 from agent.record.image import LONGEST_SIDE, JpegEncoder
 from tests.fakes.captures import observed_pixels
+from tests.search import examples
 
 
 def gradient(width: int, height: int) -> Pixels:
@@ -86,7 +87,7 @@ def test_encoding_does_not_change_the_frame() -> None:
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 300))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_any_shape_keeps_its_aspect_ratio(width: int, height: int, max_side: int) -> None:
     image = JpegEncoder(quality=50, max_side=max_side).encode(
         observed_pixels(gradient(width, height))

@@ -13,6 +13,7 @@ from agent.record.image import JpegEncoder
 from agent.record.pixelate import BLOCKS, pixelated
 from agent.record.redacted import RecentPlaces, redacted_parts
 from tests.fakes.captures import observed_pixels
+from tests.search import examples
 
 REDACT = ("person", "license plate")
 
@@ -153,7 +154,7 @@ places = st.tuples(st.floats(0, 300), st.floats(0, 220), st.floats(0, 320), st.f
 
 
 @given(st.lists(places, min_size=1, max_size=4))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 def test_no_place_has_more_than_a_few_colours(boxes: list[tuple[float, ...]]) -> None:
     random = np.random.default_rng(1).integers(0, 256, (240, 320, 3), np.uint8)
     observation = seen(*(found("person", *box) for box in boxes), pixels=random)

@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from agent.runtime.mailbox import FrameCounts, Mailbox
 from tests.fakes.captures import frame
 from tests.runtime.runtime_builders import wait_until
+from tests.search import examples
 
 
 def test_the_newest_frame_wins_and_the_older_one_is_counted() -> None:
@@ -172,4 +173,4 @@ class MailboxLaw(RuleBasedStateMachine):
 
 
 TestMailboxLaw = MailboxLaw.TestCase
-TestMailboxLaw.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestMailboxLaw.settings = settings(max_examples=examples(60), stateful_step_count=30, deadline=None)

@@ -15,6 +15,7 @@ from agent.selection.budget.ledger import AUTO_LEDGER_NOTE, DAY_S
 from agent.selection.budget.purchase import BudgetedOrder
 from agent.spool.ledger_file import LedgerFile
 from tests.fakes.captures import capture_id
+from tests.search import examples
 from tests.selection.budgeted_spool import (
     MIDNIGHT,
     capture_of_scene,
@@ -133,7 +134,7 @@ class SimulatedDevice:
 
 
 @given(st.lists(st.sampled_from(ACTIONS), max_size=40))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_kills_and_power_cuts_never_overspend(
     tmp_path_factory: pytest.TempPathFactory, actions: list[str]
 ) -> None:

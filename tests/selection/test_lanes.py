@@ -13,6 +13,7 @@ from agent.selection.plan import SelectionPlan
 from agent.selection.selector import FrameEvaluation, SelectionOutcome, Selector, Shared
 from agent.selection.suspects import MOST_NAMED
 from tests.fakes.captures import frame, observation
+from tests.search import examples
 
 NO_RANDOM = 1e12  # seconds between random captures
 UNSURE = 0.5  # confidence at the threshold
@@ -111,7 +112,7 @@ def test_lanes_are_tried_in_the_order_random_interval_requested_score() -> None:
 
 
 @given(st.lists(st.lists(st.floats(0.0, 1.0), max_size=3), min_size=80, max_size=80))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_random_draws_do_not_depend_on_what_the_frames_show(shown: list[list[float]]) -> None:
     plain = selector(interval=1.0, plan=replace(PLAN, rules=()))
     busy = selector(interval=1.0, plan=replace(PLAN, every_nth=3))

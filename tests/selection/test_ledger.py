@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from agent.domain import Lane
 from agent.selection.budget.ledger import ClockReading, Ledger, latest, unobjected_per_day
+from tests.search import examples
 from tests.selection.ledger_model import DAY, NOON_2026, SHARE, Action, broken_rules, random_actions
 
 MIDNIGHT_2026 = NOON_2026 - DAY / 2
@@ -34,7 +35,7 @@ BUDGETS = [0.3, 0.5, 1, 2.5, 10, 100, 10_000]
 
 
 @given(actions=ACTIONS, per_day=st.sampled_from(BUDGETS), for_auto=st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_no_sequence_of_actions_breaks_a_limit_of_the_budget(
     actions: list[Action], per_day: float, *, for_auto: bool
 ) -> None:

@@ -68,7 +68,7 @@ def test_any_text_is_read_or_refused_in_the_one_way(values: dict[str, str]) -> N
 
 
 @given(SECRETS, SECRETS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_no_text_shows_the_token_or_a_key_in_the_address(token: str, key: str) -> None:
     shown = shown_of(
         AGENT_UPLOAD_TOKEN=token,
@@ -79,7 +79,7 @@ def test_no_text_shows_the_token_or_a_key_in_the_address(token: str, key: str) -
 
 
 @given(PASSWORDS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_no_text_shows_the_password_of_a_camera(password: str) -> None:
     encoded = quote(password, safe="")
     shown = shown_of(AGENT_CAMERAS=f"gate=rtsp://admin:{encoded}@10.0.0.7/h264")

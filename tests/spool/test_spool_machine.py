@@ -24,6 +24,7 @@ from agent.errors import SpoolUnavailable
 from agent.spool.types import NewCapture, SpoolLimits
 from tests.fakes.captures import new_capture
 from tests.fakes.disk.power_cut import DiskFault, PowerCut
+from tests.search import examples
 from tests.spool.checked_spool import CheckedSpool
 from tests.spool.spool_builders import OVERHEAD, Machine, fact_text
 
@@ -169,7 +170,7 @@ def test_random_actions_break_no_promise() -> None:
     run_state_machine_as_test(
         SpoolMachine,
         settings=settings(
-            max_examples=60,
+            max_examples=examples(60),
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -28,6 +28,7 @@ from tests.fakes.captures import CAR, classified, said, stored_capture
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import wait_until
+from tests.search import examples
 from tests.upload.fake_web import Reply
 from tests.upload.label_studio_server import (
     LEGACY,
@@ -543,7 +544,7 @@ printable = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_s
 part = st.from_regex(r"[A-Za-z0-9_-]{8,20}", fullmatch=True)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     token=printable | st.builds("eyJ{}.{}.{}".format, part, part, part),
     status=st.sampled_from([200, 400, 401, 403, 404, 423, 500]),

@@ -24,6 +24,7 @@ from agent.upload.http.options import HttpOptions
 from agent.upload.targets.roboflow import RoboflowTarget
 from tests.fakes.captures import CAR, capture_id, classified, said, stored_capture
 from tests.fakes.clock import ManualClock
+from tests.search import examples
 from tests.upload.roboflow_server import BAD_GATEWAY, RoboflowServer
 
 KEY = "rf_s3cret/+="
@@ -445,7 +446,7 @@ def test_a_key_is_needed(key: str | None) -> None:
         target_of("roboflow://cars", key=key)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     key=st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=6, max_size=40),
     status=st.sampled_from([200, 400, 401, 403, 404, 423, 500]),

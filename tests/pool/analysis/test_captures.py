@@ -20,6 +20,7 @@ from agent.selection.feedback import Side
 from tests.fakes.captures import capture_id, record_of
 from tests.pool.analysis.analysed import street, street_jpeg, usual_parts
 from tests.replay.recordings import ConstantDetector
+from tests.search import examples
 
 DETECTIONS = [
     {"label": "car", "class_id": 2, "confidence": 0.45, "box": [64.0, 27.2, 128.0, 136.0]},
@@ -239,7 +240,7 @@ _FIELDS = st.sampled_from(
 
 
 @given(st.dictionaries(_FIELDS, _VALUES, max_size=2), st.lists(_SUSPECT, max_size=3))
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_record_ends_the_run(
     tmp_path: Path, changes: dict[str, Any], suspects: list[dict[str, Any]]
 ) -> None:
