@@ -18,9 +18,9 @@ class RandomLane:
     what the frames show, and a restart of the process does not change or repeat it.
 
     **Over reboots the slots of a camera go on.** A slot may be much longer than a boot, 15 days
-    with a third of a credit a day; slots that began again with each boot would draw none for months,
-    then many. `memory` returns how long the clock ran, and the next boot begins there. The slots
-    then are named after the boot in which the first one began.
+    with a third of a credit a day; slots that began again with each boot would draw none for
+    months, then many. `memory` returns how long the clock ran, and the next boot begins there. The
+    slots then are named after the boot in which the first one began.
 
     The sample stays unbiased, because what the next boot gets does not depend on the draws: it is
     written at fixed times, and never with a capture. A power cut takes the clock back to the last
