@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from agent.dataset.bucket import Bucket, ListedObject, OddName
 from agent.dataset.bucket_address import SCHEME
 from agent.pool.sources.found import SourceSummary
+from agent.pool.sources.listed_ahead import ListedAhead, NotListedAfter
 
 
 class NotSorted(Exception):
@@ -42,9 +43,14 @@ class SortedObjects:
     def _objects(self) -> Iterator[ListedObject]:
         last = ""
         try:
-            for each in self._bucket.listed(self._prefix):
-                last = max(last, each.key)
-                yield each
+            try:
+                listed = ListedAhead(self._bucket, self._prefix) if self._is_sorted else None
+                for each in listed or self._bucket.listed(self._prefix):
+                    last = max(last, each.key)
+                    yield each
+            except NotListedAfter:
+                rest = self._bucket.listed(self._prefix)
+                yield from (each for each in rest if each.key > last)
         except OddName:
             yield from (each for each in self._by_folders() if each.key > last)
 

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from agent.dataset.bucket import Bucket
 from agent.errors import ConfigurationError, TemporaryError
 from agent.pool.items import ItemKind
+from agent.pool.sources import listed_ahead
 from agent.pool.sources.listing import Listing, list_items
 from tests.dataset.bucket_store import delivered, emptied
 from tests.fakes.captures import capture_id, stored_capture, with_clip
@@ -183,13 +184,40 @@ def test_a_store_that_lists_in_no_order_gives_the_same_items(
     whole = listed(store, "captures/yard")
     real = Bucket.listed
     monkeypatch.setattr(
-        Bucket, "listed", lambda self, below="": iter(sorted(real(self, below), reverse=True))
+        Bucket,
+        "listed",
+        lambda self, below="", after="": iter(sorted(real(self, below), reverse=True)),
     )
 
     shuffled = listed(store, "captures/yard")
 
     assert list(shuffled.items) == list(whole.items)
     assert shuffled.sources == whole.sources
+
+
+@pytest.mark.parametrize("begins_where_it_is_told", [True, False])
+def test_many_requests_find_what_one_finds(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch, *, begins_where_it_is_told: bool
+) -> None:
+    keys = [f"x/{c}/{n}.jpg" for c in ("a", "a-b", "aé", "a b", "a%2F", "b#") for n in range(3)]
+    for key in [*keys, "x/a.jpg", "y/1.jpg"]:
+        store.write(key, b"1")
+    for folder in ("x/", "x/a b/", "x/c/", "x/c/d/"):
+        store.write(folder, b"")
+    whole = [each.key for each in Bucket(f"s3://{store.bucket}").listed("x")]
+    monkeypatch.setattr(listed_ahead, "_PAGE", 2)
+    if not begins_where_it_is_told:
+        real = Bucket.listed
+        monkeypatch.setattr(Bucket, "listed", lambda self, below="", after="": real(self, below))
+    store.requests.clear()
+
+    listing = listed(store, "x")
+
+    found = [item.key for item in listing.items]
+    assert found == [f"s3://{store.bucket}/{key}" for key in whole if key.endswith(".jpg")]
+    assert len(found) == 19
+    assert listing.sources[0].passed_over == {"folder": 4}
+    assert len(store.requests) > 2 + len(listing.readable)
 
 
 def test_an_object_that_is_replaced_is_another_version(store: S3Store) -> None:
