@@ -93,11 +93,10 @@ def pool(  # noqa: PLR0913, PLR0917 (options of a command)
     on, and a call with another N, other bounds or another feedback file only chooses again. Model,
     thresholds and rules come from the settings.
     """
-    from agent.factories.extras import need
+    from agent.factories.pool_libraries import need_pool_libraries
     from agent.factories.pool_run import PoolCall, PoolRun
 
-    unused = () if engine == "ray" else ("ray",)
-    need("pool", "`capture-agent pool`", is_setting=False, unused=unused)
+    need_pool_libraries(with_ray=engine == "ray")
     call = PoolCall(
         tuple(sources),
         out,

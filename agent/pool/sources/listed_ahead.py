@@ -15,7 +15,7 @@ from itertools import islice
 from agent.dataset.bucket import Bucket, ListedObject
 
 _THREADS = 16
-_MOST_WAITING = 128  # responses, also those that wait for their turn: some 40 MB
+_MOST_WAITING = 400  # responses, also those that wait for their turn: some 120 MB
 _PAGE = 1000  # keys of a response
 _AFTER_ALL = "\U0010ffff"  # the last of all characters
 

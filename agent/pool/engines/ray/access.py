@@ -3,6 +3,9 @@
 import secrets
 
 
+_NO_TOKEN = "no authentication token was found"  # of Ray, before it connects
+
+
 def access(address: str) -> dict[str, str]:
     """Return what the environment of the driver needs beside that of the command.
 
@@ -24,8 +27,14 @@ def is_refused(error: BaseException | None) -> bool:
     return False
 
 
-def refusal(address: str) -> str:
-    """Return what to do about a token; `address` as shown."""
+def refusal(address: str, error: BaseException) -> str:
+    """Return what to do about a token; `address` as shown, `error` as of `is_refused`."""
+    if _NO_TOKEN in str(error):
+        return (
+            f"cannot connect to Ray at {address}: RAY_AUTH_MODE=token is set, and there is no "
+            "token here. If the cluster asks for one, put that of its head into ~/.ray/auth_token "
+            "(or name its file in RAY_AUTH_TOKEN_PATH); if it asks for none, unset RAY_AUTH_MODE"
+        )
     return (
         f"cannot connect to Ray at {address}: it asks for a token. Put that of the cluster's head "
         "into ~/.ray/auth_token (or name its file in RAY_AUTH_TOKEN_PATH) and set "

@@ -40,7 +40,7 @@ def _joined(address: str) -> Iterator[None]:
         ray.init(address=address, log_to_driver=False, runtime_env={})
     except (ConnectionError, TimeoutError, ray.exceptions.RayError) as error:
         if is_refused(error):
-            raise ConfigurationError(refusal(shown)) from error
+            raise ConfigurationError(refusal(shown, error)) from error
         raise TemporaryError(
             f"cannot connect to Ray at {shown}: {_reason(error)}; start it with "
             "`ray start --head`, or leave --address out"

@@ -32,6 +32,9 @@ _Kind = TypeVar("_Kind")
 _BUG = 70
 """Exit code of a Python exception. Ray ends a process with 1 when its cluster is lost."""
 
+_NOT_LOADED = 71
+"""Exit code where Ray cannot be imported."""
+
 _START = f"""
 import os, sys
 def end(*error):
@@ -39,6 +42,11 @@ def end(*error):
     sys.stderr.flush()
     os._exit({_BUG})
 sys.excepthook = end
+try:
+    import ray, ray.data
+except Exception as error:
+    print(str(error).partition(chr(10))[0] or type(error).__name__, file=sys.stderr, flush=True)
+    os._exit({_NOT_LOADED})
 from agent.pool.engines.ray.driver import main
 main(int(sys.argv[1]))
 """
@@ -238,6 +246,12 @@ class _Driver:
         output = self._output.read().decode(errors="replace").rstrip()
         if self._process.returncode == _BUG:
             return RuntimeError(f"the driver of Ray failed:\n{output}")
+        if self._process.returncode == _NOT_LOADED:
+            return ConfigurationError(
+                f"cannot load Ray: {printable(output.rpartition(chr(10))[2])}; install it again in "
+                "the agent's environment: pip install --force-reinstall "
+                "'edge-capture-agent[pool]', or use --engine local"
+            )
         return TemporaryError(
             "cannot go on with Ray: its driver ended, as it does when the cluster is lost; what "
             "was analysed is kept, call the same command again. It said last: "
