@@ -2,8 +2,7 @@
 
 import secrets
 
-
-_NO_TOKEN = "no authentication token was found"  # of Ray, before it connects
+_MISSING = "no authentication token was found"  # of Ray, before it connects
 
 
 def access(address: str) -> dict[str, str]:
@@ -29,7 +28,7 @@ def is_refused(error: BaseException | None) -> bool:
 
 def refusal(address: str, error: BaseException) -> str:
     """Return what to do about a token; `address` as shown, `error` as of `is_refused`."""
-    if _NO_TOKEN in str(error):
+    if _MISSING in str(error):
         return (
             f"cannot connect to Ray at {address}: RAY_AUTH_MODE=token is set, and there is no "
             "token here. If the cluster asks for one, put that of its head into ~/.ray/auth_token "
