@@ -1,8 +1,8 @@
 """Whether the libraries of a pool can be used, asked before anything depends on them."""
 
 import importlib
+import importlib.metadata
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 
 from agent.errors import ConfigurationError
 from agent.factories.extras import need
@@ -37,8 +37,8 @@ def need_pool_libraries(*, with_ray: bool) -> None:
 
 def _check_version(name: str) -> None:
     try:
-        found = version(name)
-    except PackageNotFoundError:  # it is there without what an installer notes
+        found = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:  # it is there without what an installer notes
         return
     oldest = OLDEST[name]
     if _numbers(found) < oldest:

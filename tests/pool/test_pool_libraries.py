@@ -1,7 +1,7 @@
 """Libraries that are missing, too old or broken are one sentence with the fix."""
 
 import importlib
-import importlib.util
+import importlib.metadata
 import tomllib
 from typing import Any
 
@@ -39,9 +39,9 @@ def test_the_versions_are_those_that_the_extra_asks_for() -> None:
 def test_an_old_version_is_named_with_the_one_that_is_needed(
     monkeypatch: pytest.MonkeyPatch, name: str, found: str, *, with_ray: bool, refused: bool
 ) -> None:
-    real = pool_libraries.version
+    real = importlib.metadata.version
     monkeypatch.setattr(
-        pool_libraries, "version", lambda asked: found if asked == name else real(asked)
+        importlib.metadata, "version", lambda asked: found if asked == name else real(asked)
     )
     if not refused:
         need_pool_libraries(with_ray=with_ray)
