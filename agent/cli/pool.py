@@ -60,6 +60,14 @@ def pool(  # noqa: PLR0913, PLR0917 (options of a command)
             metavar="N|LABEL=N",
         ),
     ] = None,
+    degraded: Annotated[
+        int | None,
+        typer.Option(
+            help="The most dark, overexposed and blurred images. [default: 5 % of --take, at "
+            "least 1]",
+            metavar="N",
+        ),
+    ] = None,
     feedback: Annotated[
         Path | None,
         typer.Option(
@@ -104,6 +112,7 @@ def pool(  # noqa: PLR0913, PLR0917 (options of a command)
         tuple(after or ()),
         per_camera,
         tuple(per_class or ()),
+        degraded=degraded,
         ids=ids,
         feedback="AGENT_FEEDBACK" if feedback is None else "--feedback",
     )
@@ -181,6 +190,19 @@ def _show(report: dict[str, Any], out: str, *, ids: bool) -> None:
             print(f"  {printable(image['key'], _LONGEST)}: {printable(image['problem'])}")
     for name, count in report["other_models"].items():
         print(f"made by another model, {printable(name)}: {count:,}, analysed with this one")
+    _show_left_out(report)
+    print(
+        f"chosen: {report['chosen']:,}, expected to show {report['expected_failures']:,.1f} "
+        f"failures for the first time; no other choice can show more than "
+        f"{report['most_possible']:,.1f}"
+    )
+    for warning in report["warnings"]:
+        print(f"warning: {printable(warning, 1000)}")
+    print(f"page: {place}/report.html")
+    print(f"ids: {place}/ids.txt" if ids else f"next: capture-agent review {place}")
+
+
+def _show_left_out(report: dict[str, Any]) -> None:
     left_out = [
         f"{report[name]:,} {words}"
         for name, words in (
@@ -192,12 +214,9 @@ def _show(report: dict[str, Any], out: str, *, ids: bool) -> None:
     ]
     if left_out:
         print(f"left out: {', '.join(left_out)}")
-    print(
-        f"chosen: {report['chosen']:,}, expected to show {report['expected_failures']:,.1f} "
-        f"failures for the first time; no other choice can show more than "
-        f"{report['most_possible']:,.1f}"
-    )
-    for warning in report["warnings"]:
-        print(f"warning: {printable(warning, 1000)}")
-    print(f"page: {place}/report.html")
-    print(f"ids: {place}/ids.txt" if ids else f"next: capture-agent review {place}")
+    if report["degraded"]:
+        print(
+            f"dark, overexposed or blurred: {report['degraded']:,}, of which "
+            f"{report['degraded_chosen']:,} are chosen (--degraded "
+            f"{report['settings']['degraded']:,})"
+        )

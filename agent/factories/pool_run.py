@@ -38,6 +38,7 @@ class PoolCall:
     after: Sequence[str] = ()
     per_camera: int | None = None
     per_class: Sequence[str] = ()
+    degraded: int | None = None
     ids: bool = False
     feedback: str = "AGENT_FEEDBACK"  # where the feedback file was named
 
@@ -76,6 +77,7 @@ class PoolRun:
             per_camera=call.per_camera,
             per_class=call.per_class,
             labels=self._model.labels,
+            degraded=call.degraded,
         )
         self._chances = parts_of.chances_of(settings, self._model, named=call.feedback)
         self._analysis = Analysis(
@@ -206,6 +208,7 @@ class PoolRun:
                 **({} if bounds.per_class is None else {"": bounds.per_class}),
                 **bounds.labels,
             },
+            "degraded": bounds.most_degraded,
             "after": [printable(each) for each in self._call.after],
             "ids": self._call.ids,
             "fps": self._settings.fps,
@@ -245,6 +248,12 @@ def _fewer(
         )
         if count
     ]
+    dark = counts.degraded - sum(each.row.is_degraded for each in chosen)
+    if dark and counts.degraded > bounds.most_degraded:
+        why.append(
+            f"{dark} dark, overexposed or blurred: --degraded {bounds.most_degraded} lets no more "
+            "be chosen"
+        )
     if bounds.per_camera is not None or bounds.per_class is not None or bounds.labels:
         why.append("the rest beyond --per-camera or --per-class")
     return (

@@ -15,6 +15,7 @@ class Candidate:
     id: str
     view: View
     is_unusable: bool = False  # it is never chosen
+    is_degraded: bool = False  # dark, overexposed or blurred: few of them are chosen
 
 
 class Shard(Protocol):

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+_DEGRADED_OF = 20  # one in so many, as of the credits of a device
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -13,6 +15,14 @@ class Bounds:
     per_camera: int | None = None
     per_class: int | None = None  # of each label that `labels` does not name
     labels: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    degraded: int | None = None  # dark, overexposed and blurred ones; None: the share of a device
+
+    @property
+    def most_degraded(self) -> int:
+        """How many of the images may be degraded: else 5 % of them, and one at least."""
+        if self.degraded is not None:
+            return self.degraded
+        return max(1, self.take // _DEGRADED_OF)
 
 
 @dataclass(frozen=True, slots=True)

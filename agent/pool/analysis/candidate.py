@@ -68,7 +68,7 @@ def candidate_of(row: PoolRow, chances: PoolChances | None = None) -> Candidate:
         for each in strongest(named_with(row, chances))
     )
     view = View(row.camera, row.at, row.bits, row.digest, places, row.item, row.source)
-    return Candidate(row.key, row.id, view, row.is_unusable)
+    return Candidate(row.key, row.id, view, row.is_unusable, row.is_degraded)
 
 
 def _with_p(suspect: RowSuspect, p: float) -> RowSuspect:

@@ -93,8 +93,11 @@ class _Greedy:
         self._names: dict[str, int] = {}  # of cameras
         self._of_camera: Counter[int] = Counter()
         self._of_label: Counter[str] = Counter()
+        self._degraded = 0  # that are chosen
         self._is_class_full = False
         self._waiting = read_all(shards, self._first_bound, self._number_of)
+        if not bounds.most_degraded:
+            self._waiting.is_out[self._waiting.is_degraded] = True
         self._most = inf
         self._exact = max(effort.exact, 5 * len(self._waiting.bounds)) if effort.exact else 0
         self._held: dict[int, Held] = {}
@@ -159,9 +162,7 @@ class _Greedy:
                     return False
                 self._load()
             _, rank = heappop(self._heap)
-            camera = int(self._waiting.cameras[rank])
-            if self._of_camera[camera] == self._bounds.per_camera:
-                self._waiting.is_out[rank] = True
+            if self._waiting.is_out[rank]:
                 continue
             held = self._held[rank]
             value = self._valuation.value(held)
@@ -196,6 +197,9 @@ class _Greedy:
         self._of_camera[camera] += 1
         if self._of_camera[camera] == self._bounds.per_camera:
             self._waiting.is_out[self._waiting.cameras == camera] = True
+        self._degraded += candidate.is_degraded
+        if candidate.is_degraded and self._degraded == self._bounds.most_degraded:
+            self._waiting.is_out[self._waiting.is_degraded] = True
         self._of_label[label] += 1
         limit = self._bounds.labels.get(label, self._bounds.per_class) if label else None
         if self._of_label[label] == limit:
@@ -221,7 +225,8 @@ class _Greedy:
         if self._is_class_full:  # others of a full class count in other choices
             return
         so_far = sum(each.value for each in self._found.picks)
-        rest = self._waiting.sum_of_highest(self._bounds.take, self._bounds.per_camera)
+        limits = self._bounds.per_camera, self._bounds.most_degraded
+        rest = self._waiting.sum_of_highest(self._bounds.take, *limits)
         self._most = min(self._most, so_far + rest)
 
 

@@ -29,7 +29,8 @@ class Waiting:
     cameras: NDArray[np.int32]  # numbers
     shard: NDArray[np.int32]
     number: NDArray[np.int32]  # in the shard
-    is_out: NDArray[np.bool_]  # it may not be chosen: its camera has enough
+    is_degraded: NDArray[np.bool_]
+    is_out: NDArray[np.bool_]  # it may not be chosen: of its camera, or degraded, there are enough
 
     def highest(self, most: int) -> tuple[NDArray[np.intp], Turn]:
         """Return the ranks of the candidates whose turn comes first, ascending, and the next turn.
@@ -59,9 +60,24 @@ class Waiting:
             found = self.shards[shard].fetch(self.number[there].tolist())
             yield from zip(there.tolist(), found, strict=True)
 
-    def sum_of_highest(self, count: int, per_camera: int | None = None) -> float:
-        """Return the sum of the highest bounds, at most `per_camera` of one camera."""
+    def sum_of_highest(
+        self, count: int, per_camera: int | None = None, degraded: int | None = None
+    ) -> float:
+        """Return what the sum of `count` bounds does not exceed within these limits.
+
+        It is the highest such sum, unless both limits count: then it is the lower one of two that
+        leave out one limit each, the second that of cameras between degraded images and others.
+        """
         ranks = np.flatnonzero(self.bounds > 0)
+        most = _sum_of(self._highest(ranks, per_camera), count)
+        if degraded is None:
+            return most
+        dark = self.is_degraded[ranks]
+        few = _most_of(self._highest(ranks[dark], per_camera), degraded)
+        return min(most, _sum_of(np.append(self._highest(ranks[~dark], per_camera), few), count))
+
+    def _highest(self, ranks: NDArray[np.intp], per_camera: int | None) -> NDArray[np.float64]:
+        """Return the bounds of some candidates, the highest `per_camera` of each camera."""
         bounds = self.bounds[ranks]
         if per_camera is not None and len(ranks):
             order = np.lexsort((-bounds, self.cameras[ranks]))
@@ -70,9 +86,18 @@ class Waiting:
             lengths = np.diff(np.append(starts, len(order)))
             places = np.arange(len(order)) - np.repeat(starts, lengths)
             bounds = bounds[order][places < per_camera]
-        if count < len(bounds):
-            bounds = np.partition(bounds, len(bounds) - count)[len(bounds) - count :]
-        return float(bounds.sum())
+        return bounds
+
+
+def _most_of(bounds: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Return the `count` highest bounds."""
+    if not 0 < count < len(bounds):
+        return bounds[:count]
+    return np.partition(bounds, len(bounds) - count)[len(bounds) - count :]
+
+
+def _sum_of(bounds: NDArray[np.float64], count: int) -> float:
+    return float(_most_of(bounds, count).sum())
 
 
 def read_all(
@@ -80,13 +105,14 @@ def read_all(
 ) -> Waiting:
     """Read all candidates once, in the order of their keys.
 
-    Of each the `bound` is kept, and the number of its `camera`.
+    Of each the `bound` is kept, the number of its `camera`, and whether it is degraded.
     """
-    bounds, cameras = array("d"), array("i")
+    bounds, cameras, degraded = array("d"), array("i"), bytearray()
     places = array("i"), array("i")
     for shard, number, candidate in _in_order(shards):
         bounds.append(bound(candidate))
         cameras.append(camera(candidate.view.camera))
+        degraded.append(candidate.is_degraded)
         places[0].append(shard)
         places[1].append(number)
     return Waiting(
@@ -95,6 +121,7 @@ def read_all(
         _numbers(cameras),
         _numbers(places[0]),
         _numbers(places[1]),
+        np.frombuffer(degraded, np.bool_) if degraded else np.zeros(0, np.bool_),
         np.zeros(len(bounds), np.bool_),
     )
 

@@ -17,8 +17,9 @@ def asked_bounds(
     per_camera: int | None,
     per_class: Sequence[str],
     labels: Collection[str],
+    degraded: int | None = None,
 ) -> Bounds:
-    """Return the bounds of `--take`, `--per-camera` and `--per-class`.
+    """Return the bounds of `--take`, `--per-camera`, `--per-class` and `--degraded`.
 
     `labels` are those of the model; empty where it does not know them. Raises `ConfigurationError`
     with all that is wrong.
@@ -30,6 +31,11 @@ def asked_bounds(
         problems.append(
             f"cannot use --per-camera {per_camera}: it must be from 1 to {MOST}; leave it out for "
             "no bound"
+        )
+    if degraded is not None and not 0 <= degraded <= MOST:
+        problems.append(
+            f"cannot use --degraded {degraded}: it must be from 0 to {MOST}; leave it out for 5 % "
+            "of --take"
         )
     each: int | None = None
     named: dict[str, int] = {}
@@ -51,7 +57,7 @@ def asked_bounds(
             each = count
     if problems:
         raise ConfigurationError("\n".join(problems))
-    return Bounds(take, per_camera, each, named)
+    return Bounds(take, per_camera, each, named, degraded)
 
 
 def _refusal(label: str, named: Collection[str], labels: Collection[str]) -> str:

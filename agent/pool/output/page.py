@@ -189,10 +189,15 @@ def _sheet(report: Json, thumbnails: Mapping[str, Thumbnail]) -> Iterator[str]:
 
 
 def _left_out(report: Json) -> Iterator[str]:
+    chosen, most = (
+        number(each) for each in (report["degraded_chosen"], report["settings"]["degraded"])
+    )
+    dark = f"dark, overexposed or blurred: {chosen} such are chosen, of at most {most}"
     facts = [
         (report["near_duplicates"], "nearly identical to a chosen image, on whichever camera"),
         (report["shown_before"], "chosen or labelled before (--after)"),
         (report["unusable"], "black, covered or frozen"),
+        (report["degraded"] - report["degraded_chosen"], dark),
     ]
     lines = [f"<li><b>{number(count)}</b> {escape(words)}</li>" for count, words in facts if count]
     for name, count in report["other_models"].items():

@@ -54,7 +54,9 @@ def drawn_candidates(seed: int, count: int, cameras: str = "AB") -> list[Candida
         key = f"{draw.randrange(10**6):06}-{number}"
         former = draw.choice(found) if found and draw.random() < 0.15 else None
         if former is None:
-            found.append(Candidate(key, f"id{number}", _view(draw, cameras)))
+            is_degraded = number % 3 == 0
+            view = _view(draw, cameras)
+            found.append(Candidate(key, f"id{number}", view, is_degraded=is_degraded))
             continue
         # The same image, or nearly: of another device, or the next frame.
         view = replace(former.view, camera=draw.choice(cameras))

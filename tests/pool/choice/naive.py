@@ -31,12 +31,18 @@ def naive_choice(
     weights = {**weights, **{label: 0.0 for label, most in bounds.labels.items() if not most}}
     cameras: Counter[str] = Counter()
     labels: Counter[str] = Counter()
+    degraded = 0
     picks: list[_Chosen] = []
     while len(picks) < bounds.take:
         cover.weigh({})
         left = [each for each in left if not _is_duplicate(cover, each, shown)]
         cover.weigh(weights)
-        open_ones = [each for each in left if cameras[each.view.camera] != bounds.per_camera]
+        open_ones = [
+            each
+            for each in left
+            if cameras[each.view.camera] != bounds.per_camera
+            and not (each.is_degraded and degraded == bounds.most_degraded)
+        ]
         if not open_ones:
             break
         values = [_value(cover, each, shown) for each in open_ones]
@@ -54,6 +60,7 @@ def naive_choice(
         shown.append(candidate)
         left.remove(candidate)
         cameras[candidate.view.camera] += 1
+        degraded += candidate.is_degraded
         labels[label] += 1
         if label and labels[label] == bounds.labels.get(label, bounds.per_class):
             weights[label] = 0.0

@@ -26,6 +26,7 @@ bounds = st.builds(
     st.none() | st.integers(1, 8),
     st.none() | st.integers(1, 6),
     st.dictionaries(st.sampled_from(["car", "person"]), st.integers(0, 5)),
+    st.none() | st.integers(0, 8),
 )
 
 
@@ -95,9 +96,11 @@ def test_a_step_that_may_lose_takes_nearly_the_best(
     candidates = drawn_candidates(seed, 24, "ABC")
     effort = Effort(memory=memory, exact=0, loss=loss)
 
-    choice = choose(shards_of(candidates, shards, seed), Bounds(12), effort=effort)
+    limits = Bounds(12, degraded=12)
 
-    assert choice == choose(shards_of(candidates, 1), Bounds(12), effort=effort)
+    choice = choose(shards_of(candidates, shards, seed), limits, effort=effort)
+
+    assert choice == choose(shards_of(candidates, 1), limits, effort=effort)
     valuation, left = Valuation({}), {each.key: each for each in candidates}
     assert choice.least_step >= 1 - loss
     for pick in choice.picks:
@@ -107,17 +110,28 @@ def test_a_step_that_may_lose_takes_nearly_the_best(
         valuation.add(left.pop(pick.key))
 
 
-@given(seeds, st.none() | st.integers(1, 2), st.sampled_from([0, 10**6]))
-@settings(max_examples=12, deadline=None)
+@given(
+    seeds,
+    st.none() | st.integers(1, 2),
+    st.sampled_from([None, None, 0, 1, 2]),
+    st.sampled_from([0, 10**6]),
+)
+@settings(max_examples=16, deadline=None)
 def test_no_other_choice_shows_more_than_is_said(
-    seed: int, per_camera: int | None, exact: int
+    seed: int, per_camera: int | None, degraded: int | None, exact: int
 ) -> None:
-    """Where a suspect is one thing in all images; a greedy choice shows at least half of it."""
+    """Where a suspect is one thing in all images; a greedy choice shows at least half of it.
+
+    With bounds on cameras and on degraded images, a third.
+    """
     candidates = [
-        tracked(each.key, *tracks_of(each), camera=each.view.camera)
+        replace(
+            tracked(each.key, *tracks_of(each), camera=each.view.camera),
+            is_degraded=degraded is not None and each.is_degraded,
+        )
         for each in drawn_candidates(seed, 8)
     ]
-    limits = Bounds(3, per_camera)
+    limits = Bounds(3, per_camera, degraded=degraded)
 
     choice = choose([ListShard(candidates)], limits, effort=Effort(exact=exact))
 
@@ -125,14 +139,18 @@ def test_no_other_choice_shows_more_than_is_said(
         shown_by(chosen)
         for count in (1, 2, 3)
         for chosen in combinations(candidates, count)
-        if per_camera is None
-        or max(Counter(each.view.camera for each in chosen).values()) <= per_camera
+        if (
+            per_camera is None
+            or max(Counter(each.view.camera for each in chosen).values()) <= per_camera
+        )
+        and sum(each.is_degraded for each in chosen) <= limits.most_degraded
     )
     assert choice.value == pytest.approx(
         shown_by([each for each in candidates if each.key in keys(choice)])
     )
     assert best <= choice.most + 1e-9
-    assert choice.value >= best * (0.632 if per_camera is None else 0.5) * 0.99
+    limited = (per_camera is not None) + (degraded is not None)
+    assert choice.value >= best * (0.632, 0.5, 1 / 3)[limited] * 0.99
 
 
 def tracks_of(candidate: Candidate) -> list[tuple[int, float]]:
@@ -214,6 +232,28 @@ def test_a_full_camera_is_passed_over() -> None:
     choice = choose([ListShard(sorted(candidates, key=lambda each: each.key))], Bounds(5, 2))
 
     assert keys(choice) == ["gate0", "gate1", "door0", "door1"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "chosen"),
+    [
+        (Bounds(3), ["dark0", "clear0", "clear1"]),
+        (Bounds(5, degraded=0), ["clear0", "clear1", "clear2"]),
+        (Bounds(5, degraded=2), ["dark0", "dark1", "clear0", "clear1", "clear2"]),
+    ],
+)
+def test_few_degraded_images_are_chosen(limits: Bounds, chosen: list[str]) -> None:
+    dark = [replace(tracked(f"dark{n}", (n, 0.9)), is_degraded=True) for n in range(3)]
+    clear = [tracked(f"clear{n}", (9 + n, 0.4)) for n in range(3)]
+
+    choice = choose(shards_of([*dark, *clear], 2), limits, effort=Effort(memory=2))
+
+    assert keys(choice) == chosen
+
+
+@pytest.mark.parametrize(("take", "most"), [(1, 1), (39, 1), (40, 2), (1000, 50)])
+def test_a_twentieth_may_be_degraded_and_always_one(take: int, most: int) -> None:
+    assert Bounds(take).most_degraded == most
 
 
 def test_a_full_class_adds_nothing_any_more() -> None:

@@ -25,6 +25,7 @@ SETTINGS = {
     "per_camera": 3,
     "per_class": {"": 5, HTML_LABEL: 2},
     "feedback": "ab" * 32,
+    "degraded": 1,
     "threshold": 0.5,
     "rules": ["low_confidence", HTML_LABEL],
 }

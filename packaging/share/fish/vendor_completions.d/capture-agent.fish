@@ -47,6 +47,7 @@ complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l engine
 complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l address
 complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l per-camera
 complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l per-class
+complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l degraded
 complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l feedback
 complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l workers
 complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l fps
