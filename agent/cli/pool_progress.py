@@ -31,6 +31,9 @@ class Rate:
     def add(self, now: float, progress: "AnalysisProgress") -> None:
         """Take how far the analysis is at `now`, in seconds of a clock that never steps."""
         sample = (now, progress.done, progress.images)
+        if self._samples and progress.done < self._samples[-1][1]:  # another analysis begins
+            self._samples.clear()
+            self._is_started = False
         if len(self._samples) == 1 and not self._is_started:
             self._is_started = sample[1:] != self._samples[0][1:]
             self._samples[0] = sample  # until the first image, models are loaded

@@ -248,8 +248,9 @@ def _fewer(
         )
         if count
     ]
-    dark = counts.degraded - sum(each.row.is_degraded for each in chosen)
-    if dark and counts.degraded > bounds.most_degraded:
+    taken = sum(each.row.is_degraded for each in chosen)
+    dark = counts.degraded - taken
+    if dark and taken == bounds.most_degraded:
         why.append(
             f"{dark} dark, overexposed or blurred: --degraded {bounds.most_degraded} lets no more "
             "be chosen"

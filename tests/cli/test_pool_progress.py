@@ -31,6 +31,19 @@ def test_a_recording_has_a_rate_before_its_end() -> None:
     assert facts_of(at(0, 100, unreadable=2), rate) == "20.0 images a second, 2 unreadable"
 
 
+def test_a_second_analysis_has_a_rate_of_its_own() -> None:
+    """As that of `--after`, which begins with none done."""
+    rate = Rate()
+    rate.add(0.0, at(0))
+    rate.add(10.0, at(300))
+    rate.add(11.0, at(0))
+    assert facts_of(at(0), rate) == ""
+
+    rate.add(12.0, at(10))
+    rate.add(14.0, at(50))
+    assert round(rate.images, 1) == 20.0
+
+
 def test_no_rate_is_told_before_there_is_one() -> None:
     rate = Rate()
     rate.add(3.0, at(10))
