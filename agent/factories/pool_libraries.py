@@ -13,6 +13,17 @@ OLDEST: Mapping[str, tuple[int, int]] = {"pyarrow": (19, 0), "ray": (2, 49)}
 
 _COMMAND = "`capture-agent pool`"
 _INSTALL = "in the agent's environment: pip install --force-reinstall 'edge-capture-agent[pool]'"
+_NOT_LOADED = (
+    ImportError,
+    AttributeError,
+    OSError,
+    RuntimeError,
+    SystemError,
+    TypeError,
+    ValueError,
+)
+"""What importing a library raises that was built for another Python, NumPy or machine."""
+
 _LONGEST = 300  # characters of a reason
 
 
@@ -27,8 +38,7 @@ def need_pool_libraries(*, with_ray: bool) -> None:
     try:
         for module in ("pyarrow", "pyarrow.compute", "pyarrow.parquet"):
             importlib.import_module(module)
-    except Exception as error:
-        # Of libraries of another Python or NumPy anything comes: AttributeError, SystemError, ...
+    except _NOT_LOADED as error:
         why = printable(str(error).partition("\n")[0] or type(error).__name__, _LONGEST)
         raise ConfigurationError(
             f"{_COMMAND} cannot load pyarrow: {why}; install it again {_INSTALL}"
