@@ -1,6 +1,6 @@
 """The nouns of the agent: frozen, slotted, with their units."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -48,17 +48,17 @@ class Mask(Protocol):
 
 
 class ObjectFeatures(Protocol):
-    """What the model computed of one frame: gives a feature for any box of it, when asked."""
+    """What the model computed of one frame: gives features for any boxes of it, when asked."""
 
     @property
     def source(self) -> str:
         """Names the model and its tensor: only features of one source can be compared."""
 
-    def feature_of(self, box: Box) -> Feature | None:
-        """Return the feature of a box in pixels of the frame as read, of length 1.
+    def features_of(self, boxes: Sequence[Box]) -> Sequence[Feature | None]:
+        """Return the feature of each box in pixels of the frame as read, of length 1.
 
-        The cosine of two features tells how alike they are. None if the box looks like the frame
-        as a whole, or the model's numbers are not finite.
+        The cosine of two features tells how alike they are. None if a box looks like the frame as
+        a whole, or the model's numbers are not finite.
         """
 
 

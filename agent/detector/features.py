@@ -6,8 +6,10 @@ objects are recognized again without another model. Nothing is computed until so
 """
 
 import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.detector.letterbox import Letterbox
 from agent.domain import Box, Feature, FloatArray
@@ -36,39 +38,48 @@ class FeatureMap:
         self._letterbox = letterbox
         self._mean: FloatArray | None = None  # over the frame's part of the map
 
-    def feature_of(self, box: Box) -> Feature | None:
-        """Return the feature of a box in pixels of the frame; see `ObjectFeatures`."""
+    def features_of(self, boxes: Sequence[Box]) -> list[Feature | None]:
+        """Return the feature of each box in pixels of the frame; see `ObjectFeatures`."""
+        if not boxes:
+            return []
         if self._mean is None:
             frame = self._letterbox.frame
             left, top = self._letterbox.origin
-            self._mean = self._average(Box(left, top, left + frame.width, top + frame.height))
+            whole = Box(left, top, left + frame.width, top + frame.height)
+            [self._mean] = self._averages([whole])
         with np.errstate(all="ignore"):  # a damaged model returns anything
-            feature = grouped(self._average(box) - self._mean)
-            length = float(np.linalg.norm(feature))
-            if not _LEAST_LENGTH < length < math.inf:  # NaN too
-                return None
-            return (feature / length).astype(np.float16)
+            found = [grouped(each - self._mean) for each in self._averages(boxes)]
+            lengths = [math.sqrt(each.dot(each)) for each in found]
+            return [
+                # NaN has no length either.
+                (feature / np.float32(length)).astype(np.float16)
+                if _LEAST_LENGTH < length < math.inf
+                else None
+                for feature, length in zip(found, lengths, strict=True)
+            ]
 
-    def _average(self, box: Box) -> FloatArray:
-        """Return the mean of each channel over a box, at least over the area of one cell."""
-        letterbox = self._letterbox
-        _, rows, columns = self._values.shape
-        across = letterbox.resized.width / letterbox.frame.width
-        down = letterbox.resized.height / letterbox.frame.height
-        cell_width, cell_height = letterbox.input.width / columns, letterbox.input.height / rows
-        before, above = letterbox.origin
-        left, wide = _weights(
-            ((box.x_min - before) * across + letterbox.left) / cell_width,
-            ((box.x_max - before) * across + letterbox.left) / cell_width,
-            columns,
-        )
-        top, high = _weights(
-            ((box.y_min - above) * down + letterbox.top) / cell_height,
-            ((box.y_max - above) * down + letterbox.top) / cell_height,
-            rows,
-        )
-        part = self._values[:, top : top + len(high), left : left + len(wide)]
-        return np.asarray(np.einsum("cyx,y,x->c", part, high, wide), np.float32)
+    def _averages(self, boxes: Sequence[Box]) -> list[FloatArray]:
+        """Return the mean of each channel over each box, at least over the area of one cell."""
+        letterbox, values = self._letterbox, self._values
+        _, rows, columns = values.shape
+        scale = [
+            letterbox.resized.width / letterbox.frame.width,
+            letterbox.resized.height / letterbox.frame.height,
+        ]
+        cell = [letterbox.input.width / columns, letterbox.input.height / rows]
+        corners = [(each.x_min, each.y_min, each.x_max, each.y_max) for each in boxes]
+        sides = np.array(corners, np.float64)
+        sides -= [*letterbox.origin] * 2
+        sides *= scale * 2
+        sides += [letterbox.left, letterbox.top] * 2
+        sides /= cell * 2
+        across = _weights(sides[:, 0], sides[:, 2], columns)
+        down = _weights(sides[:, 1], sides[:, 3], rows)
+        found = []
+        for (left, wide), (top, high) in zip(across, down, strict=True):
+            part = values[:, top : top + len(high), left : left + len(wide)]
+            found.append(np.asarray(np.einsum("cyx,y,x->c", part, high, wide), np.float32))
+        return found
 
 
 def grouped(feature: FloatArray) -> FloatArray:
@@ -81,23 +92,31 @@ def grouped(feature: FloatArray) -> FloatArray:
     return np.asarray(np.add.reduceat(feature, begins) / counts, np.float32)
 
 
-def _weights(begin: float, end: float, cells: int) -> tuple[int, FloatArray]:
-    """Return the first cell of a stretch and the share of each of its cells; they sum up to 1.
+def _weights(
+    begin: NDArray[np.float64], end: NDArray[np.float64], cells: int
+) -> Iterator[tuple[int, FloatArray]]:
+    """Yield the first cell of each stretch and the share of each of its cells; they sum up to 1.
 
     Args:
         begin: In cells, from 0 to `cells`.
         end: At least `begin`; a stretch of less than one cell is widened to one.
         cells: Of the map, at least 1.
     """
-    begin, end = (min(max(each, 0.0), float(cells)) for each in (begin, end))
-    if end - begin < 1:
-        begin = min(max((begin + end - 1) / 2, 0.0), cells - 1.0)
-        end = begin + 1
-    first, last = int(begin), min(cells, math.ceil(end))
-    parts = np.ones(last - first, np.float32)  # all but the ends are whole cells
-    at = np.float32(last - 1)
-    parts[-1] = np.float32(end) - (max(at, np.float32(begin)) if last - first == 1 else at)
-    if last - first > 1:
-        parts[0] = np.float32(first + 1) - np.float32(begin)
-    parts /= parts.sum()
-    return first, parts
+    begin, end = (np.minimum(np.maximum(each, 0.0), float(cells)) for each in (begin, end))
+    middle = np.minimum(np.maximum((begin + end - 1) / 2, 0.0), cells - 1.0)
+    is_short = end - begin < 1
+    begin, end = np.where(is_short, middle, begin), np.where(is_short, middle + 1, end)
+    firsts = begin.astype(np.intp)
+    lasts = np.minimum(cells, np.ceil(end)).astype(np.intp)
+    heads = (firsts + 1) - begin.astype(np.float32)
+    tails = end.astype(np.float32) - (lasts - 1)
+    for first, last, head, tail in zip(
+        firsts.tolist(), lasts.tolist(), heads.tolist(), tails.tolist(), strict=True
+    ):
+        if last - first == 1:
+            yield first, np.ones(1, np.float32)
+            continue
+        # All but the ends are whole cells.
+        parts = np.array([head, *[1.0] * (last - first - 2), tail], np.float32)
+        parts /= np.add.reduce(parts)
+        yield first, parts

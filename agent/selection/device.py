@@ -125,8 +125,10 @@ def with_features(capture: Capture) -> Capture:
     maker = observation.features
     if maker is None:
         return capture
+    features = maker.features_of([each.box for each in observation.detections])
     detections = tuple(
-        replace(each, feature=maker.feature_of(each.box)) for each in observation.detections
+        replace(each, feature=feature)
+        for each, feature in zip(observation.detections, features, strict=True)
     )
     shown = replace(observation, detections=detections, features=None)
     return replace(capture, observation=shown)

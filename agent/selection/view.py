@@ -163,10 +163,10 @@ def view_of(
         for each in suspects
     ]
     hidden = _touching(suspects, redacted_parts(observation, redact, suspects))
+    with_box = [n for n, box in enumerate(boxes) if box is not None]
     found: dict[int, Crop] = {}
     digest = ""
     if observation.grey is not None:
-        with_box = [n for n, box in enumerate(boxes) if box is not None]
         if with_box:
             array = np.array([boxes[n] for n in with_box], np.float32)
             cut = crops(observation.grey, frame.pixels, array)
@@ -176,6 +176,11 @@ def view_of(
             }
         digest = blake2b(observation.grey.tobytes(), digest_size=8).hexdigest()
     maker = observation.features
+    features: dict[int, Feature | None] = {}
+    if maker is not None:
+        shown = [n for n in with_box if n not in hidden]
+        made = maker.features_of([box for n in shown if (box := suspects[n].box) is not None])
+        features = dict(zip(shown, made, strict=True))
     places = tuple(
         Place(
             each.p,
@@ -184,9 +189,7 @@ def view_of(
             each.track,
             rounded(box) if box is not None else None,
             found.get(n),
-            maker.feature_of(each.box)
-            if maker is not None and each.box is not None and n not in hidden
-            else None,
+            features.get(n),
         )
         for n, (each, box) in enumerate(zip(suspects, boxes, strict=True))
     )

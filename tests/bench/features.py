@@ -73,8 +73,8 @@ def objects_of(sequence: Labelled) -> Objects:
         assert maker is not None, "the model has no object features"
         assert grey is not None
         height, width = observation.frame.pixels.shape[:2]
-        for track, box in truth.objects:
-            feature = maker.feature_of(box)
+        made = maker.features_of([box for _, box in truth.objects])
+        for (track, box), feature in zip(truth.objects, made, strict=True):
             if feature is None:
                 continue
             share = np.array(
@@ -196,9 +196,11 @@ def doubtful(seen: Passes, label: str, threshold: float) -> Doubtful:
             observation = each.observation
             height, width = observation.frame.pixels.shape[:2]
             assert observation.grey is not None
-            for detection in observation.detections:
+            if observation.features is None:
+                continue
+            made = observation.features.features_of([each.box for each in observation.detections])
+            for detection, feature in zip(observation.detections, made, strict=True):
                 box = detection.box
-                feature = observation.features.feature_of(box) if observation.features else None
                 is_near = abs(margin(detection.confidence, threshold)) < NEAR_LOGITS
                 if detection.label != label or feature is None or not is_near:
                     continue

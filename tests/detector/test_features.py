@@ -37,7 +37,7 @@ def test_it_is_the_mean_over_the_box_less_that_over_the_frame(
     if np.linalg.norm(mean) < 0.3:  # nearly the whole frame
         return
 
-    feature = FeatureMap(values.astype(np.float32), letterbox, "model").feature_of(box)
+    [feature] = FeatureMap(values.astype(np.float32), letterbox, "model").features_of([box])
 
     assert feature is not None
     assert feature.dtype == np.float16
@@ -70,7 +70,7 @@ def test_any_box_has_a_feature_of_length_1(x: float, y: float, width: float, hei
     box = Box(left, top, left + width * (1280 - left), top + height * (720 - top))
     whole = box.x_max - box.x_min > 1200 and box.y_max - box.y_min > 650
 
-    feature = FeatureMap(values, letterbox, "model").feature_of(box)
+    [feature] = FeatureMap(values, letterbox, "model").features_of([box])
 
     assert whole or feature is not None
     if feature is not None:
@@ -78,17 +78,34 @@ def test_any_box_has_a_feature_of_length_1(x: float, y: float, width: float, hei
         assert cosine(feature, feature) == pytest.approx(1, abs=0.01)
 
 
+@given(st.lists(st.tuples(shares, shares, shares, shares), max_size=6))
+def test_boxes_have_the_same_features_together_as_alone(
+    places: list[tuple[float, float, float, float]],
+) -> None:
+    letterbox = Letterbox.fit(Size(1280, 720), Size(416, 256), padding=Padding.BOTTOM_RIGHT)
+    values = np.random.default_rng(0).normal(size=(70, 16, 26)).astype(np.float32)
+    boxes = [
+        Box(x * 1280, y * 720, (x + width * (1 - x)) * 1280, (y + height * (1 - y)) * 720)
+        for x, y, width, height in places
+    ]
+
+    together = FeatureMap(values, letterbox, "model").features_of(boxes)
+
+    alone = [FeatureMap(values, letterbox, "model").features_of([box])[0] for box in boxes]
+    assert [None if each is None else each.tobytes() for each in together] == [
+        None if each is None else each.tobytes() for each in alone
+    ]
+
+
 def test_what_looks_like_the_whole_frame_has_none() -> None:
     letterbox = Letterbox.fit(Size(96, 64), Size(96, 64), padding=Padding.CENTRED)
     even = FeatureMap(np.ones((64, 4, 6), np.float32), letterbox, "model")
 
-    assert even.feature_of(Box(10, 10, 50, 50)) is None
-    assert (
-        FeatureMap(
-            np.random.default_rng(0).normal(size=(64, 4, 6)).astype(np.float32), letterbox, "model"
-        ).feature_of(Box(0, 0, 96, 64))
-        is None
-    )
+    draw = np.random.default_rng(0).normal(size=(64, 4, 6)).astype(np.float32)
+    varied = FeatureMap(draw, letterbox, "model")
+
+    assert even.features_of([Box(10, 10, 50, 50)]) == [None]
+    assert varied.features_of([Box(0, 0, 96, 64)]) == [None]
 
 
 @pytest.mark.parametrize("odd", [math.nan, math.inf, 3e38])
@@ -97,7 +114,7 @@ def test_numbers_that_are_not_finite_have_none(odd: float) -> None:
     values = np.zeros((64, 4, 6), np.float32)
     values[:, 1, 1] = odd
 
-    assert FeatureMap(values, letterbox, "model").feature_of(Box(10, 10, 50, 50)) is None
+    assert FeatureMap(values, letterbox, "model").features_of([Box(10, 10, 50, 50)]) == [None]
 
 
 @given(st.integers(64, 1100))
@@ -119,11 +136,10 @@ def test_the_bundled_model_recognizes_objects_that_moved_in_weaker_light() -> No
     assert before.features.source == after.features.source
     boxes = [each.box for each in before.detections if each.confidence > 0.2]
     boxes = [box for box in boxes if box.x_max < 600]
-    features = [before.features.feature_of(box) for box in boxes]
-    again = [
-        after.features.feature_of(Box(box.x_min + 24, box.y_min, box.x_max + 24, box.y_max))
-        for box in boxes
-    ]
+    features = before.features.features_of(boxes)
+    again = after.features.features_of(
+        [Box(box.x_min + 24, box.y_min, box.x_max + 24, box.y_max) for box in boxes]
+    )
     alike = [[cosine(one, other) for other in again] for one in features]
 
     assert len(boxes) > 2

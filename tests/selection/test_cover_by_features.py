@@ -1,6 +1,6 @@
 """An object is the same if the model sees the same, whatever the grey crop says."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,8 +32,8 @@ class PlantedFeatures:
     source: str
     by_box: Mapping[Box, Feature]
 
-    def feature_of(self, box: Box) -> Feature | None:
-        return self.by_box.get(box)
+    def features_of(self, boxes: Sequence[Box]) -> list[Feature | None]:
+        return [self.by_box.get(box) for box in boxes]
 
 
 def feature(seed: int, *, changed: float = 0.0) -> Feature:

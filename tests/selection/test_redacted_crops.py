@@ -51,9 +51,8 @@ class SameFeature:
 
     source = "m"
 
-    def feature_of(self, box: Box) -> Feature | None:
-        del box
-        return np.ones(64, np.float16) / np.float16(8)
+    def features_of(self, boxes: Sequence[Box]) -> list[Feature | None]:
+        return [np.ones(64, np.float16) / np.float16(8) for _ in boxes]
 
 
 def test_the_spool_keeps_no_feature_of_a_redacted_label() -> None:

@@ -69,9 +69,9 @@ class KnownFeatures:
     source: str
     by_box: Mapping[Box, Feature | None]
 
-    def feature_of(self, box: Box) -> Feature | None:
-        """Return the feature of a box that the model reported, or was labelled; else None."""
-        return self.by_box.get(box)
+    def features_of(self, boxes: Sequence[Box]) -> list[Feature | None]:
+        """Return the feature of each box that the model reported, or was labelled; else None."""
+        return [self.by_box.get(box) for box in boxes]
 
 
 def read(
@@ -111,7 +111,7 @@ def _known_features(observation: Observation, objects: Sequence[Box]) -> KnownFe
     if found is None:
         return None
     boxes = [*(each.box for each in observation.detections), *objects]
-    return KnownFeatures(found.source, {box: found.feature_of(box) for box in boxes})
+    return KnownFeatures(found.source, dict(zip(boxes, found.features_of(boxes), strict=True)))
 
 
 def _truth(text: str, label: str) -> dict[int, Truth]:
