@@ -1,8 +1,11 @@
 """The capture record, schema version 2: made once, stored with the image, sent unchanged."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from agent.domain import (
     AutoLabel,
@@ -22,6 +25,7 @@ from agent.domain import (
     Task,
     Thresholds,
 )
+from agent.record.rounding import rounded
 from agent.record.timestamp import timestamp
 from agent.record.verdicts import LONGEST_NOTE, clean_text, verdict_line
 
@@ -77,7 +81,7 @@ class RecordMaker:
             **model_output(capture.observation, model.task, image),
             "lane": capture.lane.value,
             "rules": [{"name": hit.name, "score": round(hit.score, 4)} for hit in capture.rules],
-            "suspects": [_suspect(suspect, scale, image) for suspect in capture.suspects],
+            "suspects": _suspects(capture.suspects, scale, image),
             "value": round(capture.expected_failures, 4),
             "feedback": capture.feedback,
             "masks": [_hidden(part, scale, image) for part in image.hidden],
@@ -142,7 +146,16 @@ def model_output(
         return {"classes": [_class(score) for score in observation.classes]}
     scale = _scale(observation, image)
     detections = observation.detections
-    return {"detections": [_detection(each, scale, image, shapes=shapes) for each in detections]}
+    confidences = rounded(np.array([each.confidence for each in detections]), 4).tolist()
+    boxes = _boxes([each.box for each in detections], scale, image)
+    made: list[dict[str, Any]] = [
+        {"label": each.label, "class_id": each.class_id, "confidence": confidence, "box": box}
+        for each, confidence, box in zip(detections, confidences, boxes, strict=True)
+    ]
+    for each, facts in zip(detections, made, strict=True):
+        if each.mask is not None or each.keypoints or each.corners:
+            facts.update(_shape(each, scale, image, shapes=shapes))
+    return {"detections": made}
 
 
 def _class(score: ClassScore) -> dict[str, Any]:
@@ -153,15 +166,11 @@ def _class(score: ClassScore) -> dict[str, Any]:
     }
 
 
-def _detection(
+def _shape(
     detection: Detection, scale: tuple[float, float], image: EncodedImage, *, shapes: bool
 ) -> dict[str, Any]:
-    made: dict[str, Any] = {
-        "label": detection.label,
-        "class_id": detection.class_id,
-        "confidence": round(detection.confidence, 4),
-        "box": _box(detection.box, scale, image),
-    }
+    """Return what a detection has beside its box."""
+    made: dict[str, Any] = {}
     polygon = detection.mask.polygon() if shapes and detection.mask is not None else ()
     if polygon:
         made["polygon"] = _polygon(polygon, scale, image)
@@ -196,21 +205,25 @@ def _keypoint(point: Keypoint, scale: tuple[float, float], image: EncodedImage) 
 
 def _hidden(part: HiddenPart, scale: tuple[float, float], image: EncodedImage) -> dict[str, Any]:
     if part.box is not None:
-        return {"label": part.label, "box": _box(part.box, scale, image)}
+        return {"label": part.label, "box": _boxes([part.box], scale, image)[0]}
     return {"polygon": _polygon(part.polygon, scale, image)}
 
 
-def _suspect(suspect: Suspect, scale: tuple[float, float], image: EncodedImage) -> dict[str, Any]:
-    made: dict[str, Any] = {
-        "rule": suspect.rule,
-        "label": suspect.label,
-        "track": suspect.track,
-        "box": _box(suspect.box, scale, image) if suspect.box is not None else None,
-        "p": round(suspect.p, 4),
-    }
-    if suspect.prior is not None:
-        made["prior"] = round(suspect.prior, 4)
-    return made
+def _suspects(
+    suspects: Sequence[Suspect], scale: tuple[float, float], image: EncodedImage
+) -> list[dict[str, Any]]:
+    boxes = iter(_boxes([each.box for each in suspects if each.box is not None], scale, image))
+    return [
+        {
+            "rule": each.rule,
+            "label": each.label,
+            "track": each.track,
+            "box": next(boxes) if each.box is not None else None,
+            "p": round(each.p, 4),
+            **({"prior": round(each.prior, 4)} if each.prior is not None else {}),
+        }
+        for each in suspects
+    ]
 
 
 def _scale(observation: Observation, image: EncodedImage) -> tuple[float, float]:
@@ -219,26 +232,20 @@ def _scale(observation: Observation, image: EncodedImage) -> tuple[float, float]
     return image.width / width, image.height / height
 
 
-def _box(box: Box, scale: tuple[float, float], image: EncodedImage) -> list[float]:
-    """Return a box in pixels of the stored image, clipped to it."""
-    across, down = scale
-    width, height = image.width, image.height
-    x_min, y_min = box.x_min * across, box.y_min * down
-    x_max, y_max = box.x_max * across, box.y_max * down
-    if (
-        0 <= x_min <= width
-        and 0 <= y_min <= height
-        and 0 <= x_max <= width
-        and 0 <= y_max <= height
-    ):
-        # Most are: to clip them takes longer than all the rest of a record.
-        return [round(x_min, 2), round(y_min, 2), round(x_max, 2), round(y_max, 2)]
-    return [
-        _clipped(x_min, width),
-        _clipped(y_min, height),
-        _clipped(x_max, width),
-        _clipped(y_max, height),
-    ]
+def _boxes(
+    boxes: Sequence[Box], scale: tuple[float, float], image: EncodedImage
+) -> list[list[float]]:
+    """Return boxes in pixels of the stored image, clipped to it."""
+    if not boxes:
+        return []
+    corners = [(each.x_min, each.y_min, each.x_max, each.y_max) for each in boxes]
+    sides = np.array(corners, np.float64)
+    sides *= scale * 2
+    limits = (image.width, image.height) * 2
+    if (sides < 0).any() or (sides > limits).any():  # few reach over the edge
+        np.clip(sides, 0, limits, out=sides)
+    found: list[list[float]] = rounded(sides, 2).tolist()
+    return found
 
 
 def _clipped(position: float, size: int) -> float:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pydantic_core import PydanticSerializationError, to_json
+
 from agent.domain import Capture, EncodedImage, Lane, Observation, Suspect, Thresholds
 from agent.pool.analysis.image import content_id
 from agent.pool.rows import PoolRow, RowSuspect
@@ -134,5 +136,8 @@ def bounded(named: Sequence[Suspect]) -> Sequence[Suspect]:
 
 def record_text(record: dict[str, Any]) -> bytes:
     """Return a record as it is stored."""
-    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode(errors="replace")  # a lone surrogate becomes a question mark
+    try:
+        return to_json(record)
+    except PydanticSerializationError:  # a lone surrogate, which becomes a question mark
+        text = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return text.encode(errors="replace")
