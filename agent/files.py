@@ -72,7 +72,11 @@ def read_regular_file(path: Path, limit: int) -> bytes:
         OSError: It cannot be read.
     """
     with os.fdopen(open_regular(path), "rb") as file:
-        data = file.read(limit + 1)
+        # Not at once up to the limit: memory for all of it would be taken first.
+        size = min(os.fstat(file.fileno()).st_size, limit)
+        data = file.read(size + 1)
+        if len(data) > size:  # it has grown, or is a file that does not say its size
+            data += file.read(limit + 1 - len(data))
     if len(data) > limit:
         raise ValueError(f"the file has more than {limit // 1_000_000} MB")
     return data

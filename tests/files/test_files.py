@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.files import Disk, FileEntry
+from agent.files import Disk, FileEntry, read_regular_file
 from tests.fakes.disk.power_cut import (
     DiskFault,
     PowerCut,
@@ -46,6 +46,19 @@ def test_a_written_file_is_read_back_whole_or_its_beginning(disk: Disk, tmp_path
     assert disk.beginning(tmp_path / "file", 2) == (b"12", 5)
     assert disk.beginning(tmp_path / "file", 9) == (b"12345", 5)
     assert disk.size(tmp_path / "file") == 5
+
+
+def test_a_file_is_read_whole_up_to_a_limit_even_if_it_does_not_say_its_size(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").write_bytes(b"12345")
+
+    assert read_regular_file(tmp_path / "file", 5) == b"12345"
+    with pytest.raises(ValueError, match="more than"):
+        read_regular_file(tmp_path / "file", 4)
+    assert Path("/proc/self/cmdline").stat().st_size == 0
+    cmdline = Path("/proc/self/cmdline").read_bytes()
+    assert read_regular_file(Path("/proc/self/cmdline"), 1_000_000) == cmdline
 
 
 def test_writing_replaces_what_was_there_and_leaves_nothing_else(

@@ -27,7 +27,7 @@ FILE_MAX = 256_000_000
 BACKGROUND = 114
 """The grey behind transparent pixels: neither dark nor overexposed, and what letterboxes use."""
 
-_ALPHA = 4  # channels
+_COLOURS, _ALPHA = 3, 4  # channels
 _DEPTHS = (8, 10, 12, 14, 16)  # bits that sensors have
 _BYTE_MAX = 255
 _BAND_PIXELS = 1_000_000
@@ -111,10 +111,12 @@ class ImageDecoder:
         """
         alpha = decoded[:, :, -1] if decoded.shape[2] in (2, _ALPHA) else None
         colours = decoded if alpha is None else decoded[:, :, :-1]
-        if colours.shape[2] not in (1, 3):
+        if colours.shape[2] not in (1, _COLOURS):
             raise UnusableImage(
                 f"cannot use an image of {decoded.shape[2]} channels. Convert it to RGB or grey"
             )
+        if alpha is None and decoded.dtype == np.uint8 and colours.shape[2] == _COLOURS:
+            return np.asarray(decoded)  # as most are: a copy takes a tenth of the decoding
         factor = self._factor(colours)
         height, width = decoded.shape[:2]
         pixels = np.empty((height, width, 3), np.uint8)
