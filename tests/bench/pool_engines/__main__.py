@@ -1,9 +1,9 @@
 """The cost of a pool's analysis beside bare runs: `python -m tests.bench.pool_engines`.
 
 First table: images a second of the local engine and of Ray with 1 and 2 workers. In the same
-processes, after each image, the same image is read, decoded and given to the model, then the model
-gets the same pixels once more, and at last its session the same tensor: so each column was measured
-beside the others, whatever else this machine did.
+processes, before or after each image, the same image is read, decoded by OpenCV and given to the
+model, then the model gets the same pixels once more, and at last its session the same tensor: so
+each column was measured beside the others, whatever else this machine did.
 
 Second table: what each engine needs for itself, with an analyser that does nothing. Third: memory.
 """
@@ -80,7 +80,10 @@ def throughput(
     """Print the first table; return the peak memory of each run."""
     spec, _ = begun_analysis(load(), ItemReader)
     memory = {}
-    print("engine workers | images/s of one process: all, bare, model, session | all/bare (CPU)")
+    print(
+        f"| Engine, workers | {' | '.join(PARTS)} | bare / all, wall time | bare / all, CPU time |"
+    )
+    print("| --- " * (len(PARTS) + 3) + "|")
     for number in range(rounds):
         for count in workers:
             for name, engine in engines(count):
@@ -100,13 +103,9 @@ def throughput(
                 wall, cpu = (
                     {each: sum(line[each][n] for line in lines) for each in PARTS} for n in (0, 1)
                 )
-                rates = "  ".join(f"{len(lines) / wall[each]:6.1f}" for each in PARTS)
-                print(
-                    f"{name:5} {count} | {rates} | {wall['bare'] / wall['all']:.3f} "
-                    f"({cpu['bare'] / cpu['all']:.3f}); of the session "
-                    f"{wall['session'] / wall['all']:.3f} ({cpu['session'] / cpu['all']:.3f})",
-                    flush=True,
-                )
+                rates = " | ".join(f"{len(lines) / wall[each]:.1f}" for each in PARTS)
+                shares = " | ".join(f"{each['bare'] / each['all']:.3f}" for each in (wall, cpu))
+                print(f"| {name}, {count} | {rates} | {shares} |", flush=True)
     return memory
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.camera.images.camera_image import decode_camera_image
+import cv2
+import numpy as np
+
 from agent.detector.detector import OnnxDetector
 from agent.factories.pool_analysis import AnalysisSpec, make_analyser
 from agent.pool.items import PoolItem
@@ -69,7 +71,8 @@ class Interleaved:
         detector = self._parts.detector
         assert isinstance(detector, OnnxDetector)
         start = Moment.now()
-        pixels = decode_camera_image(self._parts.reader.read(item)).pixels
+        data = np.frombuffer(Path(item.key).read_bytes(), np.uint8)
+        pixels = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
         detector.detect(pixels)
         bare = Moment.now()
         detector.detect(pixels)
