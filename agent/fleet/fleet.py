@@ -14,6 +14,7 @@ from agent.fleet.needs import (
     Moment,
     cameras_of,
     captures,
+    has_failed,
     needs_of,
     silent_after,
     was_stopped,
@@ -153,7 +154,7 @@ def _with_heartbeat(
         return _stopped(
             device, moment.age_s, is_late=stopped_max is not None and silent_s > stopped_max
         )
-    if silent_s > silent_after(status):
+    if silent_s > silent_after(status) and not has_failed(status):
         # What it said last was true then, and may have lasted or not.
         then = Moment(heartbeat.received_at, heartbeat.received_at, off)
         last = needs_of(status, then)

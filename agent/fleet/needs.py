@@ -29,6 +29,8 @@ _LOST = frozenset({"lost", "failed"})
 _CAMERA_FIX = "check its power, its cable and its address in AGENT_CAMERAS"
 _POOR = frozenset({"frozen", "covered", "dark", "overexposed", "blurred"})
 _USELESS = frozenset({"frozen", "covered"})
+_BAD_CONFIGURATION = 78  # exit code: restarting cannot help
+_CHECK = "`capture-agent check` on the device says what to change; then restart it"
 _RESTART = "restart it: systemctl restart capture-agent"
 _DISK = {
     "refused": (
@@ -72,6 +74,11 @@ def was_stopped(status: Status) -> bool:
     return status["daemon"] in _STOPPED and not status["exit_code"]
 
 
+def has_failed(status: Status) -> bool:
+    """Return whether the daemon said that it ended with an error: then its silence is no news."""
+    return status["daemon"] in _STOPPED and bool(status["exit_code"])
+
+
 def cameras_of(status: Status, moment: Moment) -> Iterator[Camera]:
     """Yield the cameras with their conditions in words."""
     for camera in status["cameras"]:
@@ -93,7 +100,7 @@ def needs_of(status: Status, moment: Moment) -> list[Need]:
         *_disk_needs(status),
         *_clock_needs(moment),
         *_id_needs(status, moment),
-        *_daemon_needs(status),
+        *_daemon_needs(status, moment),
         *_other_needs(status),
     ]
     return sorted(found, key=lambda need: (need.condition.rank, -(need.since_s or 0.0)))
@@ -187,15 +194,19 @@ def _boot_facts(sender: Mapping[str, Any]) -> str:
     return " ".join(words)
 
 
-def _daemon_needs(status: Status) -> Iterator[Need]:
+def _daemon_needs(status: Status, moment: Moment) -> Iterator[Need]:
     """Yield that the daemon hangs or ended, in the device's words where it has some."""
     if was_stopped(status):
         return
     said = [need for need in status["needs"] if need.startswith(_DAEMON)]
     if not said and status["daemon"] in _GONE:
         said = ["the daemon does not run"]
+    ended = has_failed(status)
+    fix = _CHECK if status["exit_code"] == _BAD_CONFIGURATION else _RESTART
     for need in said:
-        yield Need(Condition.FAILING, need, _RESTART, word="daemon")
+        what = f"{need}, {show_span(moment.age_s)} ago" if ended else need
+        since = moment.age_s if ended else None
+        yield Need(Condition.FAILING, what, fix, since, word="daemon ended" if ended else "daemon")
 
 
 _DAEMON = ("the daemon ", "no progress in ")

@@ -117,6 +117,16 @@ def test_a_sentence_says_what_is_wrong_and_what_to_do(
     assert words in device.sentence
 
 
+@pytest.mark.parametrize(("code", "fix"), [(1, "restart it"), (78, "`capture-agent check` on the")])
+def test_a_daemon_that_ended_with_an_error_is_not_called_silent(code: int, fix: str) -> None:
+    said = f"the daemon does not run: it ended with the exit code {code}"
+    device = device_of(WALL + 3 * DAY, daemon="stopped", exit_code=code, needs=[said])
+
+    assert (device.condition, device.needs[0].word) == (Condition.FAILING, "daemon ended")
+    assert device.since_s == 3 * DAY
+    assert device.sentence.startswith(f"{said}, 3.0 d ago: {fix}")
+
+
 def test_a_camera_without_an_error_is_told_what_to_check() -> None:
     device = device_of(cameras=[lost_camera(error=None)])
 
