@@ -104,6 +104,7 @@ class Device:
     model_sha256: str | None = None
     is_other_model: bool = False
     cameras: tuple[Camera, ...] = ()
+    is_past: bool = False  # its cameras were so at its last heartbeat, and may not be now
     waiting: int = 0
     waiting_bytes: int = 0
     oldest_waiting: float | None = None  # seconds since 1970 UTC, by the device's clock

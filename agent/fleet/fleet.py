@@ -1,7 +1,6 @@
 """The fleet view: one row for each device, those that need somebody first."""
 
 import statistics
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from agent.settings.units import show_span
 
 _NEEDS_SAID = 3  # in a sentence
 _WORDS_MAX = 240  # characters of a need in a sentence; all of it is in `Device.needs`
+_LONG_S = 7 * 86_400.0  # without a capture: the device may be out of use
 _FEW = 3  # devices; of fewer, "most of them" says nothing
 
 
@@ -165,6 +165,7 @@ def _with_heartbeat(
             since_s=silent_s,
             cameras=tuple(cameras_of(status, then)),
             needs=tuple(last),
+            is_past=True,
         )
     needs = needs_of(status, moment)
     if not needs:
@@ -175,6 +176,7 @@ def _with_heartbeat(
         sentence=_sentence(needs),
         since_s=needs[0].since_s,  # the longest of its condition
         needs=tuple(needs),
+        is_past=has_failed(status),
     )
 
 
@@ -183,7 +185,9 @@ def _stopped(device: Device, since_s: float, *, is_late: bool) -> Device:
     what += f" with {captures(device.waiting)} waiting" if device.waiting else ""
     if not is_late:
         sentence = f"{what}: start it when it should run again"
-        return replace(device, condition=Condition.STOPPED, sentence=sentence, since_s=since_s)
+        return replace(
+            device, condition=Condition.STOPPED, sentence=sentence, since_s=since_s, is_past=True
+        )
     what += " and did not come back"
     fix = "start it, or retire it with `capture-agent fleet DIR --forget ID`"
     need = Need(Condition.ATTENTION, what, fix, since_s, word="not back")
@@ -193,6 +197,7 @@ def _stopped(device: Device, since_s: float, *, is_late: bool) -> Device:
         sentence=_sentence([need]),
         since_s=since_s,
         needs=(need,),
+        is_past=True,
     )
 
 
@@ -208,7 +213,8 @@ def _words(need: Need) -> str:
 
 
 def _short(text: str) -> str:
-    return textwrap.shorten(text, _WORDS_MAX, placeholder="...")
+    # Not by words: an address has none, and may be all that matters.
+    return text if len(text) <= _WORDS_MAX else f"{text[: _WORDS_MAX - 3]}..."
 
 
 def _seconds(time: str | None) -> float | None:
@@ -242,10 +248,11 @@ def _last_words(silent_s: float, last: Sequence[Need], waiting: int) -> str:
 def _without_heartbeat(name: str, latest: float | None, reports: Reports, now: float) -> Device:
     taken = None if latest is None else max(now - latest, 0.0)
     when = "" if taken is None else f", its latest capture is {show_span(taken)} old"
+    if_in_use = "if it should still run, " if (taken or 0.0) > _LONG_S else ""
     files = {status_file(name), status_file(name, keeps_capitals=True)}
     unread = next((each.why for each in reports.problems if each.name in files), None)
     said = (
-        f"no heartbeat{when}: set AGENT_HEARTBEAT=15m on it, or update its agent"
+        f"no heartbeat{when}: {if_in_use}set AGENT_HEARTBEAT=15m on it, or update its agent"
         if unread is None
         else f"its heartbeat cannot be shown{when}: {unread}"
     )

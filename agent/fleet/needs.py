@@ -22,6 +22,7 @@ HEARTBEAT_S = 900.0
 
 _MISSED = 2.5  # heartbeats until a device is silent: two may be lost
 _SLACK_S = 60.0  # that a heartbeat may be late: its sender waits for captures and for the network
+_DAY_S = 86_400.0
 _BOOT_LENGTH = 8  # characters of a boot's id that are shown
 _STOPPED = frozenset({"stopping", "stopped"})
 _GONE = frozenset({"silent", "killed", "none", "stopped"})
@@ -98,7 +99,7 @@ def needs_of(status: Status, moment: Moment) -> list[Need]:
         *_camera_needs(status, moment),
         *_delivery_needs(status, moment),
         *_disk_needs(status),
-        *_clock_needs(moment),
+        *_clock_needs(status, moment),
         *_id_needs(status, moment),
         *_daemon_needs(status, moment),
         *_other_needs(status),
@@ -158,10 +159,12 @@ def _disk_needs(status: Status) -> Iterator[Need]:
         yield Need(Condition.FAILING, what, fix, word=f"disk {status['disk']}")
 
 
-def _clock_needs(moment: Moment) -> Iterator[Need]:
+def _clock_needs(status: Status, moment: Moment) -> Iterator[Need]:
     if abs(moment.clock_off_s) > CLOCK_OFF_S:
         side = "ahead" if moment.clock_off_s > 0 else "behind"
         what = f"its clock is {show_span(abs(moment.clock_off_s))} {side}"
+        if abs(moment.clock_off_s) > _DAY_S:
+            what = f"its clock says {status['at'][:10]}"
         fix = "set its clock (NTP): its captures carry the wrong time"
         yield Need(Condition.ATTENTION, what, fix, word="clock wrong")
 

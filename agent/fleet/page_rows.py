@@ -1,6 +1,5 @@
 """One row of the page for each device. Every text of a device is escaped here."""
 
-import textwrap
 from collections.abc import Iterator
 from html import escape
 
@@ -21,6 +20,7 @@ COLUMNS = (
 """Class and head of each column."""
 
 _NAME_MAX = 80  # characters
+_SOFTWARE_MAX = 40
 _SENTENCE_MAX = 1000
 _ERROR_MAX = 200
 _CAMERA_MAX = 90
@@ -36,6 +36,7 @@ def shown(text: object, limit: int = 200) -> str:
 def row(device: Device) -> str:
     """Return the row of a device. A cell has in `data-v` what its column is sorted by."""
     condition = str(device.condition).replace(" ", "-")
+    condition += " past" if device.is_past else ""
     needs = ' data-needs="1"' if device.condition.needs_somebody else ""
     return (
         f'<tr class="{condition}" data-show="{escape(str(device.condition))}"{needs}>'
@@ -83,7 +84,8 @@ def _camera(camera: Camera) -> str:
     kind = "good" if camera.is_well else "bad"
     words = camera.words
     if camera.error and camera.state == "live":  # of others, the sentence has it
-        words = textwrap.shorten(f"{words}: {camera.error}", _CAMERA_MAX, placeholder="...")
+        words = f"{words}: {camera.error}"
+        words = words if len(words) <= _CAMERA_MAX else f"{words[: _CAMERA_MAX - 3]}..."
     return f'<li class="{kind}">{_text(camera.name, _NAME_MAX)} {_text(words)}</li>'
 
 
@@ -126,11 +128,11 @@ def _software(device: Device) -> str:
 def _software_parts(device: Device) -> Iterator[str]:
     if device.version is not None:
         kind = ' class="other"' if device.is_other_version else ""
-        yield f"<span{kind}>{_text(device.version, _NAME_MAX)}</span>"
+        yield f"<span{kind}>{_text(device.version, _SOFTWARE_MAX)}</span>"
     if device.model is not None:
         kind = ' class="other"' if device.is_other_model else ""
         sha256 = _text((device.model_sha256 or "")[:_HASH_LENGTH])
-        yield f"<small{kind}>{_text(device.model, _NAME_MAX)} <code>{sha256}</code></small>"
+        yield f"<small{kind}>{_text(device.model, _SOFTWARE_MAX)} <code>{sha256}</code></small>"
 
 
 def _cell(kind: str, label: str, inner: str, *, value: float | None = None) -> str:

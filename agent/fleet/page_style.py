@@ -45,8 +45,8 @@ padding:.2rem .3rem;cursor:pointer;text-align:left}
 background:currentColor;margin-right:.4em}
 #devices li.more::before{display:none}
 #devices li.good::before{background:var(--good)}
-#devices tr.silent li,#devices tr.stopped li{color:var(--quiet)}
-#devices tr.silent li::before,#devices tr.stopped li::before{background:none;
+#devices tr.past li{color:var(--quiet)}
+#devices tr.past li::before{background:none;
 border:1px solid currentColor}
 #devices tr.silent th,#devices tr.failing th{box-shadow:inset .25rem 0 var(--bad)}
 #devices tr.waiting th,#devices tr.attention th{box-shadow:inset .25rem 0 var(--warn)}

@@ -242,6 +242,29 @@ def test_the_clock_of_the_receiver_says_when_a_device_was_seen_last() -> None:
     assert device.sentence.startswith("its clock is 3.0 h behind: set its clock (NTP)")
 
 
+def test_a_clock_that_is_off_by_more_than_a_day_is_told_by_what_it_says() -> None:
+    assert device_of(clock_off_s=30.0 - WALL).sentence.startswith("its clock says 1970-01-01: set")
+    for year in ("0001", "9999"):
+        [device] = fleet(heartbeat(status_fields() | {"at": f"{year}-12-31T23:59:59Z"})).devices
+        assert device.sentence.startswith(f"its clock says {year}-12-31: set")
+
+
+def test_an_address_in_an_error_is_cut_and_not_left_out() -> None:
+    error = "cannot open rtsp://10.0.0.12/" + "path" * 100
+    sentence = device_of(cameras=[lost_camera(error=error)]).sentence
+
+    assert "cannot open rtsp://10.0.0.12/path" in sentence
+    assert len(sentence) <= 240
+
+
+def test_what_is_shown_of_cameras_is_marked_as_past_where_the_daemon_does_not_run() -> None:
+    assert not device_of().is_past
+    for changes in ({"daemon": "stopped"}, {"daemon": "stopped", "exit_code": 1}):
+        assert device_of(**changes).is_past
+    assert device_of(WALL + DAY).is_past
+    assert stopped(3 * DAY).devices[0].is_past
+
+
 def test_old_captures_are_told_by_the_clock_that_dated_them() -> None:
     oldest = timestamp(WALL - 5 * DAY - HOUR)
     device = device_of(clock_off_s=-5 * DAY, oldest_waiting=oldest, credits_left=5.0)
@@ -296,6 +319,8 @@ def test_a_device_without_a_heartbeat_is_known_from_its_captures() -> None:
     ]
     assert found.devices[0].sentence.startswith("no heartbeat, its latest capture is 2.0 d old")
     assert found.is_well
+    found = fleet(captured={"mast": WALL - 40 * DAY})
+    assert "40.0 d old: if it should still run, set" in found.devices[0].sentence
 
 
 def test_the_most_urgent_come_first_and_of_these_the_longest() -> None:
