@@ -13,7 +13,6 @@ from starlette.routing import Route
 
 _FOLDER = "page"
 _TEMPLATE = "index.html"
-_BASE = "base.css"
 _MEDIA_TYPES: Mapping[str, str] = {
     ".js": "text/javascript",
     ".css": "text/css",
@@ -59,17 +58,19 @@ class PageFiles:
 def read_page(package: str) -> PageFiles:
     """Read the folder `page` of a package: its template, and all scripts, styles and icons in it.
 
-    The colours and first rules of all pages, `base.css`, are added.
+    What all pages share is added: their colours and first rules, and how they set texts.
     """
     folder = files(package).joinpath(_FOLDER)
 
     def text(name: str) -> str:
         return folder.joinpath(name).read_text("utf-8")
 
-    static = {_BASE: files("agent.web").joinpath(_FOLDER, _BASE).read_bytes()}
-    for name in sorted(path.name for path in folder.iterdir()):
-        if PurePath(name).suffix in _MEDIA_TYPES:
-            static[name] = text(name).encode()
+    static = {
+        path.name: path.read_bytes()
+        for place in (files("agent.web").joinpath(_FOLDER), folder)
+        for path in sorted(place.iterdir(), key=lambda path: path.name)
+        if PurePath(path.name).suffix in _MEDIA_TYPES
+    }
     whole = hashlib.sha256(text(_TEMPLATE).encode())
     for data in static.values():
         whole.update(data)

@@ -95,14 +95,14 @@ def test_the_page_loads_nothing_from_elsewhere_and_has_no_inline_script(
     assert page.status == 200
     assert page.headers["Content-Security-Policy"] == POLICY
     assert "gate" in page.body.decode()
-    assert page_files().static.keys() >= {"base.css", "live.js", "live.css", "icon.svg"}
+    assert page_files().static.keys() >= {"base.css", "elements.js", "live.js", "icon.svg"}
     for name in page_files().static:
         file = served.tcp.get(f"/page/{name}")
         assert file.headers["Content-Type"].startswith(media_type(name))
         assert file.headers["Content-Security-Policy"] == POLICY
         cached = served.tcp.get(f"/page/{name}", {"If-None-Match": file.headers["ETag"]})
         assert (cached.status, cached.body) == (304, b"")
-    for text in (page.body, *(page_files().static[name] for name in ("live.js", "live.css"))):
+    for text in (page.body, *page_files().static.values()):
         plain = text.decode().replace("http://www.w3.org/2000/svg", "")
         assert "://" not in plain
         assert [word for word in FORBIDDEN if word in plain] == []

@@ -1,4 +1,9 @@
-// The live page. All text from outside is set as text, never as HTML.
+// The live page: the images of the cameras, the stream of facts, and what a person says.
+
+import { find, foreign, put } from "./elements.js";
+import { condition, renderCaptures, renderFacts, renderNeeds } from "./facts.js";
+import { ask, post, refusal } from "./requests.js";
+import { span, time } from "./words.js";
 
 const PERIOD = 1000; // milliseconds between two images of a camera
 const RETRY = 2000;
@@ -8,7 +13,6 @@ const JUDGED = 10; // seconds for which the daemon keeps a frame
 const TILE = 640;
 const FINAL = new Set(["delivered", "rejected", "evicted", "refused"]);
 
-const find = (id) => document.getElementById(id);
 const image = find("image");
 const note = find("note");
 const who = find("who");
@@ -31,45 +35,6 @@ let retry = 0;
 
 function slot() {
   return { tag: "", url: "", at: null, analysed: 0, seen: "", error: "", busy: false };
-}
-
-// Words
-
-function time(at) {
-  return new Date(at).toLocaleTimeString([], { hourCycle: "h23" });
-}
-
-function span(seconds) {
-  if (seconds < 60) return `${Math.round(seconds)} s`;
-  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 172800) return `${Math.round(seconds / 3600)} h`;
-  return `${Math.round(seconds / 86400)} days`;
-}
-
-function size(bytes) {
-  const units = ["bytes", "kB", "MB", "GB", "TB"];
-  let n = 0;
-  while (bytes >= 1000 && n < units.length - 1) { bytes /= 1000; n += 1; }
-  return `${n && bytes < 10 ? bytes.toFixed(1) : Math.round(bytes)} ${units[n]}`;
-}
-
-function put(element, text, level) {
-  if (element.textContent !== text) element.textContent = text;
-  if (level !== undefined) element.dataset.level = level;
-}
-
-function made(tag, text, name) {
-  const element = document.createElement(tag);
-  if (text !== undefined) element.textContent = text;
-  if (name) element.className = name;
-  return element;
-}
-
-// Requests
-
-// Not relative to the page's own address: `fetch` refuses one that has a password in it.
-function ask(path, options) {
-  return fetch(location.origin + path, { cache: "no-store", ...options });
 }
 
 // Images
@@ -147,7 +112,7 @@ function showLarge() {
     return;
   }
   image.src = url;
-  image.alt = `Camera ${chosen} at ${time(at)}: ${seen}`;
+  image.alt = `Camera ${foreign(chosen)} at ${time(at)}: ${foreign(seen, 1000)}`;
   put(find("seen"), seen);
   ages();
 }
@@ -288,22 +253,6 @@ function isAnother(now) {
   return true;
 }
 
-function condition(camera) {
-  const since = camera.since_s === null ? "" : ` for ${span(camera.since_s)}`;
-  if (camera.state === "live") {
-    const words = [`live, ${camera.fps.toFixed(1)} fps`];
-    if (camera.width) words.push(`${camera.width}×${camera.height}`);
-    if (camera.quality && camera.quality !== "clear") words.push(camera.quality);
-    if (camera.error) words.push(camera.error);
-    const bad = camera.error || ["frozen", "covered"].includes(camera.quality);
-    return [words.join(", "), bad ? "bad" : camera.quality && camera.quality !== "clear" ? "warn" : "good"];
-  }
-  const why = camera.error ? `: ${camera.error}` : "";
-  if (camera.state === "opening") return [`opening${since}${why}`, "warn"];
-  if (camera.state === "ended") return ["the recording has ended", "quiet"];
-  return [`${camera.state}${since}${why}`, "bad"];
-}
-
 function shape() {
   for (const camera of cameras.values()) {
     const { width, height } = camera.facts ?? {};
@@ -313,125 +262,10 @@ function shape() {
   }
 }
 
-function renderNeeds(now) {
-  const needs = now.needs ?? [];
-  const list = find("needs");
-  if (list.dataset.text !== needs.join("\n")) {
-    list.dataset.text = needs.join("\n");
-    list.replaceChildren(...needs.map((need) => made("li", need)));
-  }
-  list.hidden = !needs.length;
-}
-
-function renderFacts(now) {
-  const rows = [...stored(now), ["Upload", ...upload(now)]];
-  rows.push(["Model", now.model ? `${now.model}, ${provider(now.model_provider)}` : "-", now.model_error ? "bad" : ""]);
-  rows.push(["Running", `for ${span(now.uptime_s)}`]);
-  const list = find("facts");
-  while (list.children.length > rows.length) list.lastChild.remove();
-  rows.forEach(([name, value, level = ""], n) => {
-    if (!list.children[n]) {
-      const row = made("div");
-      row.append(made("dt"), made("dd"));
-      list.append(row);
-    }
-    put(list.children[n].firstChild, name);
-    put(list.children[n].lastChild, value, level);
-  });
-}
-
-// What the disk tells; nothing while it hangs.
-function stored(now) {
-  if (now.waiting === undefined) return [];
-  const oldest = now.oldest_waiting ? `, the oldest from ${moment(now.oldest_waiting)}` : "";
-  const last = now.last_delivered ? `, the last at ${moment(now.last_delivered)}` : "";
-  const rows = [
-    ["Waiting", `${now.waiting} captures, ${size(now.waiting_bytes)}${oldest}`],
-    ["Delivered", `${now.delivered}${last}`],
-  ];
-  if (now.in_rejected) rows.push(["Refused", `${now.in_rejected} by the endpoint`, "bad"]);
-  if (now.auto) {
-    const trusted = now.auto.trusted ? `trusted: ${now.auto.trusted}` : "no class is trusted";
-    const sent = `${now.auto.sent_today ?? 0} of ${now.auto.per_day} sent today`;
-    rows.push(["Auto labels", `${sent}; ${trusted}`, now.auto.trusted ? "" : "warn"]);
-  }
-  rows.push(
-    ["Credits", now.credits_left < 0 ? "no limit" : `${now.credits_left.toFixed(1)} left, ${now.budget_per_day} a day`],
-    ["Spool", `${size(now.occupied_bytes)} of ${size(now.max_bytes)}`, now.disk === "spool full" ? "warn" : ""],
-    ["Disk", ...disk(now)],
-  );
-  return rows;
-}
-
-function disk(now) {
-  const free = now.disk_free_bytes === null ? "" : `${size(now.disk_free_bytes)} free`;
-  if (now.disk === "refused") return ["refuses writes", "bad"];
-  return now.disk === "full" ? [`full: ${free}`, "bad"] : [free];
-}
-
-function upload(now) {
-  if (!now.target) return ["off: captures stay on disk"];
-  if (now.upload === "blocked") return ["blocked, see above", "bad"];
-  const error = now.last_error ? `: ${now.last_error}` : `, ${now.target}`;
-  return [`${now.upload ?? "nothing sent yet"}${error}`, now.upload === "delayed" ? "warn" : ""];
-}
-
-// The time, with the day if it is not today.
-function moment(at) {
-  const day = new Date(at).toLocaleDateString();
-  return day === new Date().toLocaleDateString() ? time(at) : `${day}, ${time(at)}`;
-}
-
-function provider(name) {
-  return (name ?? "").replace(/ExecutionProvider$/, "");
-}
-
-function renderCaptures(captures) {
-  const list = find("captures");
-  const text = JSON.stringify(captures);
-  find("no-captures").hidden = captures.length > 0;
-  if (list.dataset.text === text) return;
-  list.dataset.text = text;
-  list.replaceChildren(...captures.map((capture) => {
-    const item = made("li");
-    const top = made("div", undefined, "top");
-    top.append(made("b", capture.camera ?? "-"), made("span", capture.captured_at ? time(capture.captured_at) : "", "soft"));
-    item.append(top, made("p", capture.why || capture.lane || ""));
-    if (capture.also.length) item.append(made("p", `also ${capture.also.join(", ").replaceAll("_", " ")}`, "soft"));
-    const words = [capture.state];
-    if (capture.reason) words.push(capture.reason);
-    if (capture.lane) words.push(`lane ${capture.lane}`);
-    if (typeof capture.value === "number") words.push(`value ${capture.value.toFixed(2)}`);
-    item.append(made("p", words.join(", "), "soft"));
-    for (const each of capture.verdicts) {
-      item.append(made("p", `verdict ${each.verdict}${each.by ? `, by ${each.by}` : ""}`, "soft"));
-    }
-    if (capture.note) item.append(made("p", `"${capture.note}"`, "soft"));
-    return item;
-  }));
-}
-
 // What a person says
 
 function say(text, level = "quiet") {
   put(find("result"), text, level);
-}
-
-async function refusal(response) {
-  try {
-    return String((await response.json()).error);
-  } catch {
-    return `The agent answered with status ${response.status}.`;
-  }
-}
-
-async function post(path, body) {
-  const response = await ask(path, {
-    method: "POST", headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  if (!response.ok) throw new Error(await refusal(response));
-  return response.json();
 }
 
 let latest = 0; // of the messages, only that of the latest button is kept up to date
@@ -442,7 +276,7 @@ async function act(what) {
   const camera = chosen;
   if (!at || image.hidden) return say("There is no image yet.", "bad");
   const mine = (latest += 1);
-  const about = `${camera} at ${time(at)}`;
+  const about = `${foreign(camera)} at ${time(at)}`;
   try {
     const more = note.value.trim() ? { note: note.value.trim() } : {};
     const by = who.value.trim() ? { by: who.value.trim() } : {};
@@ -506,7 +340,7 @@ function choose(name) {
 function step(by) {
   const names = [...cameras.keys()];
   choose(names[(names.indexOf(chosen) + by + names.length) % names.length]);
-  put(find("told"), `Camera ${chosen}`);
+  put(find("told"), `Camera ${foreign(chosen)}`);
 }
 
 const KEYS = {

@@ -1,6 +1,7 @@
 // The list of captures: a page of thumbnails at a time.
 
-import { ask, counted, find, foreign, made, moment, put } from "./words.js";
+import { find, foreign, made, put } from "./elements.js";
+import { ask, counted, moment } from "./words.js";
 
 const PAGE = 60;
 

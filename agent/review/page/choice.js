@@ -1,6 +1,6 @@
 // Which captures are wanted: the queue and the filters. The address of the page keeps them.
 
-import { find, foreign, put } from "./words.js";
+import { find, foreign, put } from "./elements.js";
 
 const FILTERS = ["camera", "device", "label", "rule", "lane", "verdict", "by", "text"];
 const NAMES = { value: "By value", random: "Random sample", auto: "Auto-labelled", reviewed: "Reviewed" };

@@ -1,6 +1,7 @@
 // Asks the server every few seconds what is new, and tells people when it does not answer.
 
-import { ask, counted, find, put } from "./words.js";
+import { find, put } from "./elements.js";
+import { ask, counted } from "./words.js";
 
 const POLL = 3000; // milliseconds
 const SOON = 300;

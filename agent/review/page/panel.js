@@ -1,7 +1,8 @@
 // What stands beside the image: why it was captured, its objects, what was said, and its facts.
 
+import { foreign, made } from "./elements.js";
 import { bestClass, isClassified, left } from "./objects.js";
-import { foreign, made, moment } from "./words.js";
+import { moment } from "./words.js";
 
 const LISTED = 100; // objects in the list
 

@@ -1,6 +1,6 @@
 // Chooses a label from the classes of the dataset, or a new one.
 
-import { find, foreign, made } from "./words.js";
+import { find, foreign, made } from "./elements.js";
 
 const SHOWN = 60;
 const dialog = find("picker");

@@ -8,6 +8,7 @@ import { Captures, imageOf, whyNoImage } from "./captures.js";
 import { Choice } from "./choice.js";
 import { Connection } from "./connection.js";
 import { Corrections } from "./corrections.js";
+import { find, foreign } from "./elements.js";
 import { listen } from "./keys.js";
 import { isCorrected, toGiven, toModel } from "./objects.js";
 import { Outbox } from "./outbox.js";
@@ -17,7 +18,7 @@ import { Reviewer } from "./reviewer.js";
 import { Stage } from "./stage.js";
 import { Verdicts } from "./verdicts.js";
 import { announce, say, showCapture, showNone, showObjects, showOver, showProgress, showState } from "./view.js";
-import { ask, find, foreign, moment } from "./words.js";
+import { ask, moment } from "./words.js";
 
 const HOLDING_MAX = 40; // captures, as the server takes them
 

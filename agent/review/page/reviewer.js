@@ -1,6 +1,6 @@
 // Who sits before the page.
 
-import { find, put } from "./words.js";
+import { find, put } from "./elements.js";
 
 const KEY = "capture-agent reviewer";
 

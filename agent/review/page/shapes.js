@@ -1,7 +1,7 @@
 // The parts of an overlay as SVG elements. Lengths are pixels of the image; `unit` is how many of
 // them a CSS pixel has.
 
-import { foreign } from "./words.js";
+import { foreign } from "./elements.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const LETTER = 13; // CSS pixels

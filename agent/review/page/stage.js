@@ -1,9 +1,9 @@
 // The image with its objects: shows them, selects, moves and stretches them, zooms.
 
+import { find, foreign } from "./elements.js";
 import { area, inImage, isHint, reshape } from "./objects.js";
 import { Pointers } from "./pointers.js";
 import { caption, captionText, handles, polygon, pose, rectangle, shape } from "./shapes.js";
-import { find, foreign } from "./words.js";
 
 const ZOOM_MAX = 20;
 const CROWD = 30; // objects above which only the selected one has its label

@@ -1,8 +1,9 @@
 // Shows one capture on the page, and what a person can do with it.
 
+import { find, foreign, made, put } from "./elements.js";
 import { isClassified, isCorrected, isHint, kindOf } from "./objects.js";
 import { classItems, facts, objectItems, reasons, said, seen, why } from "./panel.js";
-import { counted, find, foreign, made, moment, put } from "./words.js";
+import { counted, moment } from "./words.js";
 
 const OTHERS = 4; // names of other reviewers
 const PROBLEMS = 5;
