@@ -1,8 +1,9 @@
 """Makes many frozen objects at once, from one column of values for each field."""
 
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import MISSING, Field, fields
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, fields
+from functools import cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,13 +25,19 @@ def from_columns(kind: type[Made], count: int, **columns: Iterable[object]) -> l
         columns: By field, `count` values in the order of the objects.
     """
     made = list(map(object.__new__, repeat(kind, count)))
-    for each in fields(kind):
-        column = columns[each.name] if each.name in columns else repeat(_default(each), count)
-        deque(map(getattr(kind, each.name).__set__, made, column), maxlen=0)
+    for name, put, default in _slots(kind):
+        column = columns.get(name)
+        if column is None:
+            if default is MISSING:
+                raise TypeError(f"no column, and no default value, for {name}")
+            column = repeat(default, count)
+        deque(map(put, made, column), maxlen=0)
     return made
 
 
-def _default(each: "Field[Any]") -> object:
-    if each.default is MISSING:
-        raise TypeError(f"no column, and no default value, for {each.name}")
-    return each.default
+@cache
+def _slots(kind: type[Any]) -> tuple[tuple[str, Callable[[Any, object], None], object], ...]:
+    """Return of each field its name, the call that sets it, and its default or `MISSING`."""
+    return tuple(
+        (each.name, getattr(kind, each.name).__set__, each.default) for each in fields(kind)
+    )

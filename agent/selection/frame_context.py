@@ -7,11 +7,12 @@ follows. Frames keep their pixels until they are evaluated: 4 per camera, 25 MB 
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.domain import Detection, Grey, Observation, Thresholds
+from agent.domain import Detection, Grey, Observation, Pixels, Thresholds
 from agent.selection.frame_rate import FrameRate
 from agent.selection.similarity import CUT_BITS, difference_hash, hash_distance
 from agent.selection.suspects import ConfidenceAt
@@ -178,10 +179,14 @@ class ContextBuilder:
         for n, (position, observation) in enumerate(self._frames):
             is_full = observation.features is not None or any(observation.frame.pixels.strides)
             if position <= self._evaluated and is_full:
-                shape = observation.frame.pixels.shape
-                blank = np.broadcast_to(np.zeros((), np.uint8), shape)
-                frame = replace(observation.frame, pixels=blank)
+                frame = replace(observation.frame, pixels=_blank(observation.frame.pixels.shape))
                 self._frames[n] = (position, replace(observation, frame=frame, features=None))
+
+
+@lru_cache(64)
+def _blank(shape: tuple[int, ...]) -> Pixels:
+    """Return pixels of a shape that take no memory."""
+    return np.broadcast_to(np.zeros((), np.uint8), shape)
 
 
 def moving(before: NDArray[np.int16], now: NDArray[np.int16]) -> NDArray[np.bool_]:

@@ -200,7 +200,8 @@ def _assign(
 
 def iou_matrix(a: Sequence[Box], b: Sequence[Box]) -> FloatArray:
     """Return the intersection over union of each pair, `[len(a), len(b)]`, 0 to 1."""
-    return _iou(_array(a), _array(b))
+    left = _array(a)
+    return _iou(left, left if a is b else _array(b))
 
 
 def _iou(left: FloatArray, right: FloatArray) -> FloatArray:

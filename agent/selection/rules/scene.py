@@ -83,8 +83,11 @@ class Clash:
         claims = [claim for claim in claims if claim[0] >= -_CLASH_MARGIN][:MOST_DETECTIONS]
         if len({claim[1].label for claim in claims}) < 2:  # noqa: PLR2004 (a pair)
             return
-        overlap = iou_matrix([d.box for _, d, _ in claims], [d.box for _, d, _ in claims])
-        for i, j in np.argwhere(np.triu(overlap >= _CLASH_IOU, 1)).tolist():
+        boxes = [d.box for _, d, _ in claims]
+        overlap = iou_matrix(boxes, boxes)
+        for i, j in np.argwhere(overlap >= _CLASH_IOU).tolist():
+            if i >= j:
+                continue
             (high, winner, _), (low, loser, track) = sorted(
                 (claims[i], claims[j]), key=lambda claim: -claim[0]
             )
