@@ -210,8 +210,12 @@ def test_without_a_lock_the_folder_of_the_service_is_looked_into(
     ],
 )
 def test_who_cannot_answer_is_not_asked(
-    machine: Machine, published: DaemonState | None, error: type[AgentError]
+    machine: Machine,
+    published: DaemonState | None,
+    error: type[AgentError],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("agent.cli.daemon.pause", lambda _: None)
     with contextlib.ExitStack() as stack:
         if published is not None:
             stack.enter_context(machine.daemon(published))
