@@ -224,7 +224,7 @@ def test_the_bundled_model_labels_frames_of_a_street_only_if_all_its_classes_are
         feedback = feedback_for(model, {"person": person, **dict.fromkeys(names, GOOD)})
         out = tmp_path / f"out-{person.reviewed}"
         more = {"AGENT_AUTO_PER_DAY": 10, "AGENT_FEEDBACK": feedback}
-        fps, budget = ("--fps", "5"), ("--budget", "8")
+        fps, budget = ("--fps", "5"), ("--budget", "10")
         done = call(tmp_path, "replay", str(street), *fps, *budget, "--out", str(out), **more)
         assert done.returncode == 0, done.stderr
         reports.append(json.loads((out / "report.json").read_text()))
@@ -238,4 +238,4 @@ def test_the_bundled_model_labels_frames_of_a_street_only_if_all_its_classes_are
         for report in reports
     ]
     assert with_auto == without
-    assert len(without) == 8
+    assert len(without) == 10
