@@ -140,12 +140,13 @@ def _check_name(
     if not _NAME.fullmatch(name):
         problems.append(f"'{name}' is no name of a camera")
     elif cameras and name not in cameras:
-        near = _closest(name, cameras)
+        near = closest_camera(name, cameras)
         hint = f"did you mean {near}?" if near else f"the cameras are {', '.join(cameras)}"
         problems.append(f"there is no camera {name}; {hint}")
 
 
-def _closest(name: str, cameras: Collection[str]) -> str | None:
+def closest_camera(name: str, cameras: Collection[str]) -> str | None:
+    """Return the camera that a mistyped name most resembles; None if none does."""
     import difflib  # only where something is wrong
 
     by_key = {each.casefold(): each for each in cameras}

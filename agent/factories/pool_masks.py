@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from agent.errors import ConfigurationError
@@ -59,10 +58,10 @@ def _names_of(camera: str) -> Iterator[str]:
 
 
 def _unknown(name: str, cameras: Sequence[str], known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    by_case = next((each for each in known if each.lower() == name.lower()), "")
-    nearest = by_case or (near[0] if near else "")
-    hint = f"; did you mean {printable(nearest)!r}?" if nearest else "."
+    from agent.camera.masks import closest_camera
+
+    near = closest_camera(name, sorted(known))
+    hint = f"; did you mean {printable(near)!r}?" if near else "."
     shown = [repr(printable(each)) for each in cameras[:_MOST_NAMED]]
     if len(cameras) > _MOST_NAMED:
         shown.append(f"{len(cameras) - _MOST_NAMED} others")

@@ -161,7 +161,7 @@ def _with_heartbeat(
         return replace(
             device,
             condition=Condition.SILENT,
-            sentence=_last_words(silent_s, last, device.waiting),
+            sentence=_last_status(silent_s, last, device.waiting),
             since_s=silent_s,
             cameras=tuple(cameras_of(status, then)),
             needs=tuple(last),
@@ -235,13 +235,13 @@ def _unanswered(moment: Moment, away: tuple[float, float] | None) -> float:
     return moment.age_s - max(missed, 0.0)
 
 
-def _last_words(silent_s: float, last: Sequence[Need], waiting: int) -> str:
+def _last_status(silent_s: float, last: Sequence[Need], waiting: int) -> str:
     words = [_short(each.what) for each in last[:_NEEDS_SAID]] or ["all well"]
     if not any(each.condition is Condition.WAITING for each in last):
         words.append(f"{captures(waiting)} waiting" if waiting else "nothing waiting")
     return (
         f"silent for {show_span(silent_s)}: check power and network at the site; "
-        f"its last words: {', '.join(words)}"
+        f"its last status: {', '.join(words)}"
     )
 
 

@@ -120,12 +120,8 @@ def _camera_needs(status: Status, moment: Moment) -> Iterator[Need]:
         lasted = None if camera["since_s"] is None else camera["since_s"] + moment.age_s
         what = f"camera {camera['name'] or '?'} {camera['state']}"
         what += f" for {show_span(lasted)}" if lasted is not None else ""
-        if camera["error"]:  # it says what to do, as far as the device knows
-            yield Need(
-                Condition.FAILING, what, camera["error"], lasted, f"camera {camera['state']}"
-            )
-        else:
-            yield Need(Condition.FAILING, what, _CAMERA_FIX, lasted, f"camera {camera['state']}")
+        fix = camera["error"] or _CAMERA_FIX  # an error says what to do, as far as it is known
+        yield Need(Condition.FAILING, what, fix, lasted, f"camera {camera['state']}")
 
 
 def _delivery_needs(status: Status, moment: Moment) -> Iterator[Need]:

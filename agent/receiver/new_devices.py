@@ -4,11 +4,12 @@ A device with another id at each start, or a program that makes ids up, would fi
 heartbeats. Devices that are known send on.
 """
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
+
+from agent.ports import Clock
 
 HOUR_S = 3600.0
 
@@ -25,13 +26,13 @@ class NewDevices:
         most: int,
         per_hour: int,
         count: Callable[[], int],
-        now: Callable[[], float] = time.monotonic,
+        clock: Clock,
     ) -> None:
         """Admit `per_hour` within an hour, until `count` returns `most`; it may raise `OSError`."""
         self._most = most
         self._per_hour = per_hour
         self._count = count
-        self._now = now
+        self._now = clock.monotonic
         self._known: int | None = None
         self._unstored = 0
         self._latest: deque[float] = deque()

@@ -108,7 +108,7 @@ class Receiver:
         browsed = reached_at(WebAddress(host=host, port=self.port), socket.gethostname())
         self.fleet_url = f"http://{browsed}{PAGE_PATH}"
         self._new_devices = NewDevices(
-            limits.devices, limits.new_devices_per_hour, dataset.devices.count
+            limits.devices, limits.new_devices_per_hour, dataset.devices.count, self._clock
         )
         self._fleet = FleetView(
             dataset.directory,

@@ -33,7 +33,7 @@ RETRY_S = 15.0
 """After a failure the next one comes so soon, then after twice the time, up to the interval."""
 
 REFUSED_S = 86_400.0
-"""How long an endpoint that takes no heartbeats is left in peace."""
+"""How long no heartbeat is sent to an endpoint that takes none."""
 
 LAST_S = 2.0
 """How long a stop waits for the last heartbeat."""

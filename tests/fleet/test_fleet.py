@@ -70,7 +70,7 @@ def test_a_silent_device_is_shown_with_its_last_words() -> None:
     device = device_of(WALL + 3 * DAY, cameras=[lost_camera(error=None)], waiting=412)
 
     assert device.sentence == (
-        "silent for 3.0 d: check power and network at the site; its last words: camera door lost "
+        "silent for 3.0 d: check power and network at the site; its last status: camera door lost "
         "for 2.0 h, 412 captures waiting"
     )
     assert device.cameras[0].words == "lost for 2.0 h"  # as it was then

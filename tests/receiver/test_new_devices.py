@@ -14,6 +14,7 @@ from agent.receiver.limits import Limits
 from agent.receiver.new_devices import HOUR_S, DeviceNotAdmitted, NewDevices
 from agent.record.device_names import DEVICES
 from agent.record.device_status import encoded_status
+from tests.fakes.clock import ManualClock
 from tests.receiver.test_receiver import ask
 from tests.record.device_statuses import ABOUT, status_facts
 
@@ -28,19 +29,19 @@ def taken(devices: NewDevices, count: int) -> int:
 
 
 def test_only_so_many_new_devices_are_taken_within_an_hour() -> None:
-    now = [0.0]
-    devices = NewDevices(100, 10, lambda: 0, lambda: now[0])
+    clock = ManualClock()
+    devices = NewDevices(100, 10, lambda: 0, clock)
 
     assert taken(devices, 30) == 10
     assert "10 came within an hour, the most of --new-devices-max" in str(devices.refusal)
-    now[0] = HOUR_S
+    clock.now += HOUR_S
     assert devices.refusal is None
     assert taken(devices, 30) == 10
 
 
 def test_room_that_a_forgotten_device_left_is_used() -> None:
     stored = ["a"] * 100
-    devices = NewDevices(100, 10, lambda: len(stored))
+    devices = NewDevices(100, 10, lambda: len(stored), ManualClock())
 
     assert taken(devices, 1) == 0
     assert "100 are known, the most of --devices-max" in str(devices.refusal)
@@ -53,7 +54,10 @@ def test_a_folder_that_cannot_be_counted_admits_none() -> None:
     def refused() -> int:
         raise OSError(5, "I/O")
 
-    with pytest.raises(OSError, match="I/O"), NewDevices(100, 10, refused).admitted():
+    with (
+        pytest.raises(OSError, match="I/O"),
+        NewDevices(100, 10, refused, ManualClock()).admitted(),
+    ):
         pass
 
 

@@ -263,7 +263,7 @@ class _WatchedTls(_Watched, HTTPSConnection):
         try:
             super().send(data)
         except ssl.SSLEOFError as error:
-            # After this one its last words are read: an early response, or, with TLS 1.3, what it
+            # After this one its rest is read: an early response, or, with TLS 1.3, what it
             # thinks of our certificate, which it sees when the handshake is over for us.
             raise BrokenPipeError("the endpoint closed the connection") from error
 
