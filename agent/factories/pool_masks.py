@@ -68,6 +68,6 @@ def _unknown(name: str, cameras: Sequence[str], known: Collection[str]) -> str:
     listed = " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
     return (
         f"cannot use AGENT_MASKS: no image or recording of this pool is of camera "
-        f"{printable(name)!r}{hint} Its cameras, which are named after folders and recordings, "
-        f"are {listed}. Name one of them, or leave this mask out"
+        f"{printable(name)!r}{hint} The cameras of the pool have the names of folders and "
+        f"recordings: {listed}. Name one of them, or leave this mask out"
     )

@@ -137,8 +137,8 @@ class PoolRun:
             ) from error
         if gone := self._counts.gone:
             self._warnings.append(
-                f"{len(gone)} images or recordings that were analysed before are in no SOURCE any "
-                f"more, such as {printable(gone[0], _LONGEST)}: none of them is chosen"
+                f"images and recordings of an earlier call that are in no SOURCE any more: "
+                f"{len(gone):,}, such as {printable(gone[0], _LONGEST)}; none of them is chosen"
             )
         if len(self._chosen) < self._bounds.take:
             self._warnings.append(_fewer(self._chosen, self._bounds, self._counts, self._choice))

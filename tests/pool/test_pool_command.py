@@ -235,7 +235,7 @@ def test_a_replaced_image_is_analysed_again_and_one_that_is_gone_is_named(
     other = next(each for each in report["images_chosen"] if each["key"] == str(replaced))
     assert other["sha256"] == hashlib.sha256(replaced.read_bytes()).hexdigest()
     assert (report["gone"], report["images_gone"]) == (1, [str(gone)])
-    assert f"are in no SOURCE any more, such as {gone}" in done.stdout
+    assert f"are in no SOURCE any more: 1, such as {gone}" in done.stdout
     assert {path.stem for path in (tmp_path / "out" / "images").iterdir()} == set(found.values())
 
 
