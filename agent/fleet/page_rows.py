@@ -116,7 +116,7 @@ def _credits(device: Device) -> str:
     shown = f"{left:,.1f}" if budget is None or budget >= 1 else f"{left:.2f}"  # 0.97 is none yet
     if budget is not None:
         shown += f"<small>{budget:,g} a day</small>"
-    if budget is not None and budget < 1 and device.next_credit_s:
+    if budget is not None and budget < 1 and device.next_credit_s and not device.is_past:
         shown += f"<small>the next in {show_span(device.next_credit_s)}</small>"
     return _cell("credits", "Credits", shown, value=left)
 

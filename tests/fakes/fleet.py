@@ -16,6 +16,7 @@ MODEL_SHA256 = "4f7c1b0e" * 8
 OLD_MODEL_SHA256 = "09ad51c3" * 8
 VERSION = "0.1.0"
 HOUR, DAY = 3600.0, 86_400.0
+BUDGET = 0.5  # captures a day
 
 
 def status_fields(device: str = "gate-01", at: float = WALL, **changes: Any) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def status_fields(device: str = "gate-01", at: float = WALL, **changes: Any) -> 
         last_delivered=timestamp(at - 600),
         model=MODEL,
         model_sha256=MODEL_SHA256,
-        budget_per_day=0.5,
+        budget_per_day=BUDGET,
         credits_left=0.2,
     )
     return {"schema": SCHEMA, **ABOUT, "at": timestamp(at), **facts, **changes}
@@ -66,6 +67,7 @@ def simulated_heartbeats(count: int, now: float = WALL) -> Iterator[tuple[dict[s
         }
         kind = number % 499
         changes |= _differences(kind, received)
+        changes["next_credit_s"] = (1 - changes["credits_left"]) * DAY / BUDGET
         if kind in {3, 55}:
             received -= chance.uniform(1 * HOUR, 9 * DAY)
         at = received - (3.2 * HOUR if kind == 77 else 0.4)
@@ -91,7 +93,7 @@ def _differences(kind: int, received: float) -> dict[str, Any]:
         44: {
             "waiting": 230,
             "oldest_waiting": timestamp(received - 3.1 * DAY),
-            "credits_left": 6.5,
+            "credits_left": 1.0,
             "upload": "delayed",
             "last_error": late,
         },

@@ -36,6 +36,16 @@ def test_only_the_page_of_a_server_may_ask_it_again(*, served: bool) -> None:
     assert ('data-refresh="30"' in text) is served
 
 
+def test_the_next_credit_of_a_small_budget_is_told_while_the_device_sends() -> None:
+    fields = status_fields(credits_left=0.4, next_credit_s=1.2 * 86_400)
+    told = [
+        "the next in 1.2 d" in page_of(fleet_of(Reports((heartbeat(fields),)), at), "dataset")
+        for at in (WALL, WALL + 86_400)
+    ]
+
+    assert told == [True, False]
+
+
 def test_hostile_texts_are_shown_as_texts() -> None:
     """Anybody who has the token may have written them; control characters never come this far."""
     fields = status_fields(

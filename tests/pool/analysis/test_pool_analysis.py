@@ -60,8 +60,8 @@ def test_a_mask_of_no_camera_of_the_pool_is_refused_with_the_nearest_one() -> No
     gaet, gate, x = str(refused.value).split("\n")
     assert "is of camera 'gaet'; did you mean 'gate'?" in gaet
     assert "is of camera 'GATE'; did you mean 'gate'?" in gate
-    assert "is of camera 'x'. Its cameras" in x
-    assert "are 'cam-0', 'cam-1', 'cam-2', 'cam-3', 'cam-4' and 3 others" in x
+    assert "is of camera 'x'. The cameras of the pool" in x
+    assert "recordings: 'cam-0', 'cam-1', 'cam-2', 'cam-3', 'cam-4' and 3 others" in x
     check_masks(masks[2:3], items)
     check_masks(masks, [replace(items[0], kind=ItemKind.CAPTURE)])
 
