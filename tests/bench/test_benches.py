@@ -48,7 +48,6 @@ def test_every_bench_script_has_a_smallest_input() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", SMALLEST)
 def test_a_bench_script_runs_and_prints_figures(name: str, tmp_path: Path) -> None:
     short_sequence(tmp_path / "sequence")
@@ -81,7 +80,6 @@ def short_sequence(folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_files_and_threads_stay_flat_among_faults_of_cameras_and_endpoint() -> None:
     """Their least number in the second half is no higher than before: nothing is left open."""
     samples = soaked(60)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.boot.machine import Machine
+from tests.limits import LIMIT_S
 
 HERE = Path(__file__).parent
 PACKAGE = "/root/capture-agent.deb"
@@ -92,14 +93,14 @@ class Device:
             state = self.machine.look("systemctl", "is-active", UNIT)[1]
             return state == "active" and self.main_process() not in {0, process}
 
-        self.machine.until(ready, seconds=90)
+        self.machine.until(ready)
 
     def journal(self, since: float, *words: str) -> list[str]:
         """The lines of the unit since a moment (seconds since 1970), as a person asks for them."""
         self.run("journalctl", "--sync")
         return self.run(*_journal(since), *words).splitlines()
 
-    def wait_for(self, event: str, since: float, *, seconds: float = 60.0) -> str:
+    def wait_for(self, event: str, since: float, *, seconds: float = LIMIT_S) -> str:
         """The first line of an event since a moment."""
 
         def found() -> list[str]:
@@ -123,7 +124,7 @@ class Device:
         self.run("systemd-run", "--quiet", f"--unit={name}", "--collect", *words)
         port = {"camera": 8001, "endpoint": 8000}[name]
         probe = f"import socket; socket.create_connection(('127.0.0.1', {port}), 1)"
-        self.machine.until(lambda: not self.machine.look("python3", "-c", probe)[0], seconds=60)
+        self.machine.until(lambda: not self.machine.look("python3", "-c", probe)[0])
 
 
 def _journal(since: float) -> tuple[str, ...]:

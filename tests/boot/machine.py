@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-BOOT_S = 90.0
-COMMAND_S = 400.0
+from tests.limits import LIMIT_S
 
 _CONTAINER = (
     "--quiet",
@@ -61,8 +60,8 @@ class Machine:
                 stdout=console,
                 stderr=console,
             )
-        self.until(self._has_first_process, seconds=BOOT_S)
-        self.until(self._has_booted, seconds=BOOT_S)
+        self.until(self._has_first_process)
+        self.until(self._has_booted)
 
     def run(self, *words: str, fails: bool = False) -> str:
         """Run a command inside, as root, and give what it says; it must succeed, or `fails`."""
@@ -85,7 +84,7 @@ class Machine:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=COMMAND_S,
+            timeout=LIMIT_S,
         )
         return done.returncode, done.stdout.strip()
 
@@ -98,7 +97,7 @@ class Machine:
         with self.log.open("a", encoding="utf-8") as log:
             log.write(f"{text}\n")
 
-    def until(self, true: Callable[[], object], *, seconds: float) -> None:
+    def until(self, true: Callable[[], object], *, seconds: float = LIMIT_S) -> None:
         """Look again until a condition holds."""
         deadline = time.monotonic() + seconds
         while not true():

@@ -12,7 +12,7 @@ from debian import ROOT, Build, build_package, download, run
 
 from agent import __version__
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 MACHINE_OF = {"amd64": 62, "arm64": 183}  # e_machine, elf(5)
 PLACES = (

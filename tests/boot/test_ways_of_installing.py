@@ -10,7 +10,7 @@ from debian import run
 from tests.boot.device import SETTINGS, STATE, UNIT, Device
 from tests.boot.machine import Machine
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 WHEELS = "/srv/wheels"
 OFFLINE = (f"PIP_FIND_LINKS={WHEELS}", "PIP_NO_INDEX=1", "PIP_NO_COMPILE=1")

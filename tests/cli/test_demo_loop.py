@@ -102,7 +102,6 @@ def test_the_loop_needs_the_drawn_street(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_the_second_round_finds_more_distinct_failures_a_credit(tmp_path: Path) -> None:
     answer = call(tmp_path, "demo", "--loop", "--dir", "demo")
 

@@ -18,6 +18,7 @@ from agent.errors import ModelUnusable
 from agent.factories.model import model_variables
 from agent.settings.load import without_environment
 from tests.detector.planted_models import METADATA, fixed_model, planted_rows
+from tests.limits import LIMIT_S
 
 PATH = Path("m.onnx")
 
@@ -89,7 +90,9 @@ def test_the_subprocess_imports_nothing_from_the_current_folder(
 def run_like_the_check(model: Path) -> int:
     """Return the exit code, which the check itself ignores."""
     variables = environment(os.environ) | {"AGENT_MODEL": str(model)}
-    return subprocess.run(command(), env=variables, cwd="/", check=False, timeout=60).returncode
+    return subprocess.run(
+        command(), env=variables, cwd="/", check=False, timeout=LIMIT_S
+    ).returncode
 
 
 def test_the_subprocess_sees_no_secrets_and_the_root_folder(

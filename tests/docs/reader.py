@@ -20,9 +20,9 @@ from agent.cli.sample_clip import clip_pixels
 from agent.cli.street_drawing import HEIGHT, WIDTH
 from tests import ROOT
 from tests.docs.pages import Block, commands, lines_of
+from tests.limits import LIMIT_S
 from tests.ports import free_port
 
-TIMEOUT_S = 100.0
 FRAMES = 20
 
 
@@ -65,7 +65,7 @@ class Reader:
     ) -> None:
         for receiver in self._receivers:
             receiver.terminate()
-            receiver.communicate(timeout=TIMEOUT_S)
+            receiver.communicate(timeout=LIMIT_S)
 
     def read(self, block: Block) -> str:
         """Do what a block says; answers what it printed, or fails."""
@@ -86,7 +86,7 @@ class Reader:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=TIMEOUT_S,
+            timeout=LIMIT_S,
             check=False,
         )
         assert done.returncode == code, f"{line}\n{done.stdout}{done.stderr}"

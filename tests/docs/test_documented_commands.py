@@ -146,7 +146,6 @@ def test_the_first_ten_minutes_end_with_a_dataset(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_the_demo_runs_in_a_fresh_copy_with_nothing_prepared(tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*_cache", ".venv*", ".git"))

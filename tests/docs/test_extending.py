@@ -80,7 +80,6 @@ def test_the_tests_of_the_page_and_of_the_contracts_pass(copy: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("folder", AFFECTED)
 def test_all_tests_of_an_affected_folder_pass(copy: Path, folder: str) -> None:
     run_tests(copy, f"tests/{folder}")

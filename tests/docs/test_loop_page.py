@@ -13,7 +13,7 @@ HERE = "a slow test runs it"
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_the_commands_of_the_loop_work_one_after_the_other(tmp_path: Path) -> None:
     blocks = [block for block in shell_blocks() if block.page == PAGE and HERE in block.mark]
     with Reader(tmp_path) as reader:

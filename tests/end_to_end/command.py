@@ -19,10 +19,9 @@ import numpy as np
 
 from tests.detector.planted_models import METADATA, fixed_model, planted_rows
 from tests.in_process import call_here
+from tests.limits import LIMIT_S
 
 COMMAND = str(Path(sys.executable).with_name("capture-agent"))
-TIMEOUT_S = 100.0
-
 
 NEVER_ENDS = "idle=/dev/video63"
 """A camera that cannot be opened and is retried forever, so that the daemon runs until stopped."""
@@ -88,7 +87,7 @@ def call(folder: Path, *arguments: str, **settings: object) -> subprocess.Comple
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=LIMIT_S,
         check=False,
     )
 
@@ -170,7 +169,7 @@ class Daemon:
         """The captures that were acknowledged."""
         return {line["capture"] for line in self.events("capture stored")}
 
-    def wait_for(self, name: str, count: int = 1, *, seconds: float = TIMEOUT_S) -> Any:
+    def wait_for(self, name: str, count: int = 1, *, seconds: float = LIMIT_S) -> Any:
         """The `count`-th line of an event, as soon as it is there."""
         until(lambda: len(self.events(name)) >= count, what=self.describe, seconds=seconds)
         return self.events(name)[count - 1]
@@ -178,7 +177,7 @@ class Daemon:
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    def ends(self, *, seconds: float = TIMEOUT_S) -> int:
+    def ends(self, *, seconds: float = LIMIT_S) -> int:
         """Its exit code."""
         return self.process.wait(seconds)
 
@@ -190,7 +189,7 @@ def until(
     true: Callable[[], object],
     *,
     what: Callable[[], str] = lambda: "it never came",
-    seconds: float = TIMEOUT_S,
+    seconds: float = LIMIT_S,
     every_s: float = 0.02,
 ) -> None:
     """Poll until a condition holds."""

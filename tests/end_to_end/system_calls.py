@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.limits import LIMIT_S
+
 _CALL = re.compile(r"(?P<name>\w+)\((?P<arguments>.*)\) += (?P<result>-?\d+|\?)")
 _ADDRESS = re.compile(
     r"sin6?_port=htons\((\d+)\).*?(?:inet_addr\(\"|inet_pton\(AF_INET6, \")([^\"]+)\""
@@ -47,7 +49,7 @@ def strace() -> str:
 
 
 def traced(
-    folder: Path, command: list[str], environment: Mapping[str, str], *, seconds: float = 100.0
+    folder: Path, command: list[str], environment: Mapping[str, str], *, seconds: float = LIMIT_S
 ) -> tuple[subprocess.CompletedProcess[str], Trace]:
     """Run a command under strace; `folder` is its working directory and gets the trace."""
     logs = folder / "trace"

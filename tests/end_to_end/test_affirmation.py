@@ -14,7 +14,6 @@ SECONDS = 90.0
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
 def test_what_nobody_contradicts_is_delivered_as_unobjected(tmp_path: Path) -> None:
     """A person watches two cameras, and objects to all that one of them shows."""
     images = long_recording(tmp_path)

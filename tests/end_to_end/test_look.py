@@ -22,6 +22,7 @@ from tests.end_to_end.command import (
     status,
     until,
 )
+from tests.limits import LIMIT_S
 
 TWO = {
     "AGENT_CAMERAS": f"street={clip()} gate=/dev/video63",
@@ -85,7 +86,7 @@ def test_the_image_goes_to_standard_output(tmp_path: Path) -> None:
             cwd=tmp_path,
             capture_output=True,
             check=True,
-            timeout=60,
+            timeout=LIMIT_S,
         )
 
     assert cv2.imdecode(np.frombuffer(done.stdout, np.uint8), cv2.IMREAD_COLOR) is not None

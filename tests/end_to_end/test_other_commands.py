@@ -29,6 +29,7 @@ from tests.end_to_end.command import (
 from tests.end_to_end.endpoint import LocalEndpoint
 from tests.fakes.captures import stored_capture
 from tests.in_process import call_here
+from tests.limits import LIMIT_S
 from tests.upload.hostile_server import HostileServer
 
 COMMANDS = ["run", "flush", "check", "status", "export", "request", "demo", "receive", "env"]
@@ -226,7 +227,7 @@ def test_receive_prints_what_arrives_and_what_it_refuses(tmp_path: Path) -> None
                 stranger.send(made)
     finally:
         process.send_signal(signal.SIGTERM)
-    printed, _ = process.communicate(timeout=60)
+    printed, _ = process.communicate(timeout=LIMIT_S)
 
     assert process.returncode == 0
     assert printed.splitlines() == [

@@ -20,6 +20,7 @@ from tests.docs.pages import blocks
 from tests.docs.reader import short_clip
 from tests.end_to_end.command import Daemon, status, until
 from tests.end_to_end.endpoint import LocalEndpoint
+from tests.limits import LIMIT_S
 from tests.ports import free_port
 from tests.spool.small_file_system import skip_or_fail
 
@@ -75,7 +76,7 @@ def run(folder: Path, *words: str, **variables: str) -> subprocess.CompletedProc
         env={"PATH": os.environ["PATH"], **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_S,
         check=False,
     )
 
@@ -175,7 +176,7 @@ def test_the_client_goes_on_when_the_agent_was_restarted(programs: Path) -> None
             daemon.signal(signal.SIGTERM)
             assert daemon.ends() == 0
         with running(programs, settings):
-            second, _ = application.communicate("\n\n", timeout=60)
+            second, _ = application.communicate("\n\n", timeout=LIMIT_S)
 
     assert (first, second) == ("0\n", "0\n")
 

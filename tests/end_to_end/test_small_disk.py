@@ -43,7 +43,7 @@ def test_a_full_disk_is_said_once_and_drains_when_the_endpoint_is_back(
             assert daemon.events("spool unavailable") == []
 
             receiver.start()
-            daemon.wait_for("capture delivered", seconds=90)
+            daemon.wait_for("capture delivered")
             daemon.signal(signal.SIGTERM)
             assert daemon.ends() == 0, daemon.text
             assert daemon.events("worker failed") == []

@@ -137,7 +137,6 @@ def test_two_kills_at_random_moments_lose_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_two_hundred_kills_at_random_moments_lose_nothing(
     tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:

@@ -20,6 +20,7 @@ from tests.end_to_end.command import (
     quick_model,
     until,
 )
+from tests.limits import LIMIT_S
 
 ENDS_S = 90.0
 
@@ -38,7 +39,7 @@ def shell(folder: Path, command: str, **settings: object) -> subprocess.Complete
         cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=100,
+        timeout=LIMIT_S,
         check=False,
     )
 
@@ -99,7 +100,7 @@ def test_a_terminal_that_lacks_letters_gets_escapes(
 ) -> None:
     done = shell(
         tmp_path,
-        f'PYTHONUTF8=0 PYTHONIOENCODING={encoding} timeout 60 "$0" {command}',
+        f'PYTHONUTF8=0 PYTHONIOENCODING={encoding} "$0" {command}',
         AGENT_CAMERAS="/data/日本→/clip.mp4",
         AGENT_DEVICE_ID="Tür→",
     )

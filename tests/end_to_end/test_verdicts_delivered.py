@@ -91,7 +91,6 @@ def test_verdicts_survive_kills_and_arrive_once(tmp_path: Path) -> None:
         until(
             lambda: line.has_arrived(surely),
             every_s=0.3,
-            seconds=60.0,
             what=lambda: f"{surely - set(line.arrived())} of {line.given}: {daemon.describe()}",
         )
         daemon.signal(signal.SIGTERM)

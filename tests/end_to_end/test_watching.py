@@ -28,6 +28,7 @@ from tests.end_to_end.command import (
 )
 from tests.end_to_end.endpoint import LocalEndpoint
 from tests.fakes.feedback import factor, feedback
+from tests.limits import LIMIT_S
 
 
 def test_status_looks_again_until_it_is_interrupted(tmp_path: Path) -> None:
@@ -41,7 +42,7 @@ def test_status_looks_again_until_it_is_interrupted(tmp_path: Path) -> None:
         assert process.stdout is not None
         looks = [json.loads(process.stdout.readline()) for _ in range(2)]
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=LIMIT_S)
 
     assert [look["waiting"] for look in looks] == [0, 0]
     assert (process.returncode, errors) == (0, "")

@@ -23,7 +23,7 @@ from agent.web.observer import WebObserver
 from agent.web.server import WebServer
 from tests.fakes.log import Recorder
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)

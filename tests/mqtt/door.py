@@ -17,8 +17,8 @@ from agent.runtime.application import Application
 from agent.runtime.listeners import PipelineEvents
 from agent.runtime.live import BrokerCondition, LiveState
 from agent.system import SystemClock
+from tests.end_to_end.command import until
 from tests.fakes.log import Recorder
-from tests.mqtt.mosquitto import until
 
 STATE = DaemonState(
     process=1,

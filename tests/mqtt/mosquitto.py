@@ -1,7 +1,6 @@
 """A real mosquitto for each test, and a client that sees all its messages."""
 
 import contextlib
-import functools
 import signal
 import socket
 import subprocess
@@ -13,10 +12,9 @@ from typing import Any
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from tests.end_to_end import command
+from tests.end_to_end.command import until
 from tests.ports import free_port
 
-until = functools.partial(command.until, seconds=60.0)
 PROGRAM = "/usr/sbin/mosquitto"
 ANYBODY = ("allow_anonymous true",)
 

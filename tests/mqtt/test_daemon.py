@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.command import NEVER_ENDS, Daemon, call, long_recording, status
-from tests.mqtt.mosquitto import Mosquitto, Watcher, until
+from tests.end_to_end.command import NEVER_ENDS, Daemon, call, long_recording, status, until
+from tests.mqtt.mosquitto import Mosquitto, Watcher
 
 pytestmark = pytest.mark.slow
 

@@ -14,10 +14,11 @@ import trustme
 from agent.exchange.state import CameraState
 from agent.mqtt import client, commands, connection
 from tests import ROOT as SOURCES
+from tests.end_to_end.command import until
 from tests.fakes.captures import capture
 from tests.fakes.log import Recorder
 from tests.mqtt.door import Door
-from tests.mqtt.mosquitto import Mosquitto, Watcher, until, watching
+from tests.mqtt.mosquitto import Mosquitto, Watcher, watching
 
 ROOT = "capture-agent/gate-07"
 MakeDoor = Callable[..., Door]

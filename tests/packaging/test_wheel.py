@@ -14,7 +14,7 @@ from tests.fakes.api import ApiClient
 
 PAGE = ("/", "/page/live.js", "/page/base.css", "/page/live.css", "/page/icon.svg")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

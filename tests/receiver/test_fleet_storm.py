@@ -17,6 +17,7 @@ import pytest
 from agent.record.device_status import checked_status
 from agent.system import SystemClock
 from tests.fakes.fleet import status_fields
+from tests.limits import LIMIT_S
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +62,7 @@ class RealReceiver:
 
     def end(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
-        self.process.communicate(timeout=60)
+        self.process.communicate(timeout=LIMIT_S)
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ from tests.fakes.captures import (
 )
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.real import RefusingDisk
+from tests.limits import LIMIT_S
 from tests.search import examples
 
 TOKEN = "s3cret"
@@ -681,7 +682,7 @@ receiver.stop()
         finally:
             for connection in half_open:
                 connection.close()
-            process.communicate(timeout=60)
+            process.communicate(timeout=LIMIT_S)
 
     assert process.returncode == 0
 

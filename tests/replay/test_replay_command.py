@@ -19,6 +19,7 @@ from agent.selection.plan import SelectionPlan
 from agent.selection.rules import RULE_NAMES, supported
 from tests.detector.planted_families import constant_output_model
 from tests.in_process import call_here
+from tests.limits import LIMIT_S
 from tests.replay.recordings import clip, noise_folder
 
 OPTIONS = ["--fps", "2", "--budget", "5", "--report", "page.html", "--explain", "25"]
@@ -39,7 +40,7 @@ def test_json_is_the_report_and_nothing_else(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=LIMIT_S,
         check=False,
     )
 

@@ -28,6 +28,7 @@ from tests.fakes.captures import new_capture
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.real import RefusingDisk, RefusingIndex
 from tests.fakes.log import Recorder
+from tests.limits import LIMIT_S
 
 MODEL = ModelInfo("test", "0" * 64, Task.DETECT, "CPUExecutionProvider", ("car",))
 MAKER = RecordMaker("device", "boot", MODEL, Thresholds(0.5), "0")
@@ -105,7 +106,7 @@ def store(spool: Spool, count: int) -> list[str]:
     return [each.id for each in captures]
 
 
-def wait_until(true: Callable[[], object], *, seconds: float = 60.0) -> None:
+def wait_until(true: Callable[[], object], *, seconds: float = LIMIT_S) -> None:
     """Poll until a condition holds; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not true():

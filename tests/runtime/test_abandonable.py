@@ -7,6 +7,7 @@ from threading import Event
 import pytest
 
 from agent.runtime.abandonable import Abandonable, within
+from tests.limits import LIMIT_S
 
 
 def test_a_call_gives_its_result() -> None:
@@ -40,7 +41,7 @@ def test_the_end_of_the_process_does_not_wait_for_it() -> None:
     )
 
     ended = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=LIMIT_S, check=False
     )
 
     assert (ended.returncode, ended.stdout) == (0, "None\n"), ended.stderr

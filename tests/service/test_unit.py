@@ -10,6 +10,7 @@ import pytest
 
 from agent.runtime.supervisor import STOP_S, ExitCode
 from tests import ROOT
+from tests.limits import LIMIT_S
 
 SYSTEMD = ROOT / "systemd"
 UNIT = SYSTEMD / "capture-agent.service"
@@ -40,7 +41,7 @@ def unit_in(folder: Path, *drop_ins: Path) -> Path:
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT_S)
 
 
 def test_systemd_finds_nothing_to_complain_of(analyze: str, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests import ROOT
+from tests.limits import LIMIT_S
 
 PAGE = 4096
 FLUSHES = ("fsync", "fdatasync")
@@ -43,7 +44,7 @@ def traced(script: Sequence[str], log: Path, *, failing: str = "") -> list[Call]
     trace = ["-f", "-qq", "-y", "-xx", "-s", str(PAGE), "-e", f"trace={_CALLS}", "-o", str(log)]
     command = ["strace", "--seccomp-bpf", *trace, *inject, sys.executable, *script]
     output, discard = subprocess.PIPE, subprocess.DEVNULL
-    subprocess.run(command, check=False, stdout=output, stderr=discard, timeout=120, cwd=ROOT)
+    subprocess.run(command, check=False, stdout=output, stderr=discard, timeout=LIMIT_S, cwd=ROOT)
     return list(_calls(log))
 
 

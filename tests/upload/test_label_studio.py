@@ -27,6 +27,7 @@ from agent.upload.targets.label_studio import LabelStudioTarget
 from tests.fakes.captures import CAR, classified, said, stored_capture
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
+from tests.limits import LIMIT_S
 from tests.runtime.runtime_builders import wait_until
 from tests.search import examples
 from tests.upload.fake_web import Reply
@@ -616,7 +617,7 @@ def test_imports_one_at_a_time_are_named_waits_and_no_stall(server: LabelStudioS
     clock, log, go_on = ManualClock(), Recorder(), Semaphore(0)
 
     def slow_import() -> Reply:
-        assert go_on.acquire(timeout=30)
+        assert go_on.acquire(timeout=LIMIT_S)
         return ()  # type: ignore[return-value]
 
     server.faults.extend([slow_import] * 8)

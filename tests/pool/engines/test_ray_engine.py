@@ -24,9 +24,10 @@ from agent.pool.store.order import RowOrder
 from agent.pool.store.store import PartStore
 from tests.end_to_end.command import until
 from tests.fakes.ray_cluster import PATIENT, RayCluster, ray_cluster
+from tests.limits import LIMIT_S
 from tests.pool.counting_analyser import FRAMES, CountingAnalyser
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # Ray takes seconds to start
+pytestmark = pytest.mark.slow  # Ray takes seconds to start
 
 
 def open_store(out: Path) -> PartStore:
@@ -268,7 +269,7 @@ def test_ctrl_c_ends_all_processes_and_keeps_what_was_analysed(run: Run) -> None
             assert command.poll() is None
             time.sleep(0.05)
         os.killpg(command.pid, signal.SIGINT)
-        said, _ = command.communicate(timeout=120)
+        said, _ = command.communicate(timeout=LIMIT_S)
 
     assert command.returncode == 130
     assert "call the same command again" in said

@@ -20,7 +20,7 @@ from tests.detector.planted_models import save_model, value
 from tests.fakes.ray_cluster import PATIENT
 from tests.in_process import call_here
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 IMAGES, TAKE = 2000, 100
 CELLS = 8  # of an image, in each direction

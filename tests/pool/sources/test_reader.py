@@ -17,6 +17,7 @@ from agent.pool.sources.listing import list_items
 from agent.pool.sources.reader import ItemReader
 from tests.dataset.bucket_store import delivered, emptied
 from tests.fakes.captures import stored_capture
+from tests.limits import LIMIT_S
 from tests.pool.sources.trees import with_captures, with_files
 from tests.upload.s3_store import DENIED, S3Store
 
@@ -283,5 +284,5 @@ def test_a_process_ends_though_a_store_does_not_answer(store: S3Store) -> None:
         f"ItemReader().expect([PoolItem({first.key!r}, ItemKind.IMAGE, 'c')])\n"
     )
 
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=LIMIT_S)
     store.release.set()
