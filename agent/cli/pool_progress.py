@@ -107,8 +107,9 @@ class _Lines:
         pause = max(LINE_S, (now - self._started) / 100)  # a log of a week is not full of them
         if now - self._told >= pause:
             self._told = now
+            done = f"{progress.done:,} of {progress.total:,} items"
             facts = facts_of(progress, self._rate)
-            self._say(f"{self._what}: {progress.done:,} of {progress.total:,} items, {facts}")
+            self._say(f"{self._what}: {done}, {facts}" if facts else f"{self._what}: {done}")
 
     def _say(self, line: str) -> None:
         self._screen.write(f"{line}\n")

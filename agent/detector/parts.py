@@ -23,7 +23,8 @@ def with_parts(
 ) -> tuple[tuple[Detection, ...], bool]:
     """Return the detections with their parts, and whether some parts were invalid.
 
-    A detection whose mask or keypoints are invalid is left out, as one with an invalid box is.
+    A detection whose mask, keypoints or corners are invalid is left out, as one with an invalid box
+    is.
 
     Args:
         known: The model's format.
@@ -39,10 +40,12 @@ def with_parts(
     if kept.rotated is None:
         return tuple(detections), False
     corners = letterbox.points_to_frame(rotated_corners(kept.rotated))
+    good = np.isfinite(corners).all(axis=(1, 2))  # in a large frame a huge box overflows
     return tuple(
         replace(each, corners=tuple((x, y) for x, y in points))
-        for each, points in zip(detections, corners.tolist(), strict=True)
-    ), False
+        for each, points, is_good in zip(detections, corners.tolist(), good.tolist(), strict=True)
+        if is_good
+    ), not bool(good.all())
 
 
 def _with_masks(

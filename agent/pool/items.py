@@ -1,6 +1,6 @@
 """What a pool consists of, before anything of it is read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -46,6 +46,11 @@ def identity(key: str, version: int) -> str:
     return f"{version:016x} {key}" if version else key
 
 
+def never() -> bool:
+    """Return False: what is read is wanted to its end."""
+    return False
+
+
 class ReadsItems(Protocol):
     """Reads what items consist of, from disk or from a bucket. Made once in each process.
 
@@ -63,8 +68,11 @@ class ReadsItems(Protocol):
     def read_record(self, item: PoolItem) -> bytes:
         """Return the record of a capture, as it is stored."""
 
-    def local(self, item: PoolItem) -> AbstractContextManager[Path]:
+    def local(
+        self, item: PoolItem, is_stopped: Callable[[], bool] = never
+    ) -> AbstractContextManager[Path]:
         """Give a file with the bytes of a recording, while the context is open.
 
-        It is the recording itself where that is on this machine's disk, else a copy.
+        It is the recording itself where that is on this machine's disk, else a copy. Raises
+        `TemporaryError` if it is stopped while it copies.
         """

@@ -64,3 +64,13 @@ def test_without_a_terminal_there_is_a_line_now_and_then() -> None:
         "analysing: 200 of 10,000 items, 20.0 images a second, about 8 min left, 1 unreadable",
         "analysing: 400 of 10,000 items, 20.0 images a second, about 8 min left, 1 unreadable",
     ]
+
+
+def test_a_line_without_facts_ends_with_the_items() -> None:
+    clock = ManualClock()
+    screen = io.StringIO()
+    with analysis_shown("analysing", screen=screen, clock=clock) as told:
+        clock.now += 20
+        told(at(0))
+
+    assert screen.getvalue() == "analysing: 0 of 10,000 items\n"

@@ -167,6 +167,16 @@ def test_corners_may_be_outside_of_the_frame_but_the_box_is_not(tmp_path: Path) 
     assert each.box.x_min == 0
 
 
+def test_a_rotated_box_that_overflows_in_the_frame_is_left_out(tmp_path: Path) -> None:
+    """Its upright box is the frame; a record with infinite corners could not be written."""
+    path = constant_output_model(tmp_path / "model.onnx", rotated("obb", (80, 48, 3e38, 20), 0))
+    detector = load_detector(path, labels=LABELS)
+
+    found = detector.detect(np.zeros((4 * SIDES[0], 4 * SIDES[1], 3), np.uint8))
+
+    assert (found.detections, found.invalid) == ((), True)
+
+
 def test_nothing_of_a_mask_is_computed_before_its_polygon_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

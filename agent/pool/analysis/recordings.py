@@ -1,7 +1,7 @@
 """Analyses recordings frame by frame, so that a run that was killed goes on where it was."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from agent.domain import Frame, Observation, Prediction, Suspect
 from agent.errors import CameraLost, UnusableImage
 from agent.pool.analysis.parts import AnalysisParts
 from agent.pool.analysis.row_maker import Analysed
-from agent.pool.items import PoolItem
+from agent.pool.items import PoolItem, never
 from agent.pool.rows import PoolRow, frame_key
 from agent.ports import FrameSource
 from agent.printable import printable
@@ -68,13 +68,20 @@ class RecordingAnalysis:
                 source.close()
             source.require_readable()
 
-    def frames(self, item: PoolItem, wanted: Collection[int]) -> Iterator[Frame]:
-        """Yield the frames with these indexes, in order; raises `UnusableImage`."""
+    def frames(
+        self, item: PoolItem, wanted: Collection[int], is_stopped: Callable[[], bool] = never
+    ) -> Iterator[Frame]:
+        """Yield the frames with these indexes, in order; raises `UnusableImage`.
+
+        Ends early once it is stopped.
+        """
         left = set(wanted)
-        with self._parts.reader.local(item) as path:
+        with self._parts.reader.local(item, is_stopped) as path:
             source = _Source(item, path, self._parts)
             try:
                 for frame in source.frames():
+                    if is_stopped():
+                        return
                     if frame.source_frame in left:
                         left.discard(frame.source_frame)
                         yield frame
@@ -96,13 +103,13 @@ class RecordingAnalysis:
             index = frame.source_frame or 0
             if index < first_frame:
                 continue
+            key = frame_key(item.key, index)
             if judged.failure:
-                key = frame_key(item.key, index)
                 yield PoolRow(key=key, frame=index, problem=judged.failure)
                 continue
             boot = hashlib.blake2b(item.key.encode(errors="replace"), digest_size=_BOOT_BYTES)
             analysed = Analysed(
-                frame_key(item.key, index),
+                key,
                 context.observation,
                 judged.named,
                 context.bits,
@@ -110,7 +117,10 @@ class RecordingAnalysis:
                 frame.at,
                 f"recording {boot.hexdigest()}",
             )
-            yield self._parts.rows.row(analysed, None, frame=index)
+            try:
+                yield self._parts.rows.row(analysed, None, frame=index)
+            except UnusableImage as error:
+                yield PoolRow(key=key, frame=index, problem=str(error))
 
 
 @dataclass(frozen=True, slots=True)

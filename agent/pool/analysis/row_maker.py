@@ -8,6 +8,7 @@ from typing import Any
 from pydantic_core import PydanticSerializationError, to_json
 
 from agent.domain import Capture, EncodedImage, Lane, Observation, Suspect, Thresholds
+from agent.errors import UnusableImage
 from agent.pool.analysis.image import content_id
 from agent.pool.rows import PoolRow, RowSuspect
 from agent.record.image import JpegEncoder
@@ -135,9 +136,23 @@ def bounded(named: Sequence[Suspect]) -> Sequence[Suspect]:
 
 
 def record_text(record: dict[str, Any]) -> bytes:
-    """Return a record as it is stored."""
+    """Return a record as it is stored.
+
+    Raises `UnusableImage` for a number that is not finite, which JSON cannot hold.
+    """
     try:
-        return to_json(record)
+        text = to_json(record)
     except PydanticSerializationError:  # a lone surrogate, which becomes a question mark
+        return _strict_text(record)
+    # It would write such numbers as they are. A label may have these letters too.
+    return _strict_text(record) if b"NaN" in text or b"Infinity" in text else text
+
+
+def _strict_text(record: dict[str, Any]) -> bytes:
+    try:
         text = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return text.encode(errors="replace")
+    except ValueError as error:
+        raise UnusableImage(
+            "cannot analyse the image: its record would have a number that is not finite"
+        ) from error
+    return text.encode(errors="replace")

@@ -7,7 +7,7 @@ model saw; other formats, frames of recordings and images with hidden parts are 
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,7 @@ from agent.pool.analysis.recordings import RecordingAnalysis
 from agent.pool.analysis.row_maker import record_text
 from agent.pool.output.chosen import ChosenImage, ChosenSuspect, rule_facts
 from agent.pool.output.in_order import in_order
+from agent.pool.output.unordered import IsStopped, unordered
 from agent.printable import printable
 from agent.record.schema import image_facts
 from agent.record.summary import sides
@@ -29,6 +30,7 @@ _CHANGED = "it has changed since it was analysed; call it again to analyse it ag
 
 
 _THREADS = 8  # that read at once: most of the time is spent waiting for the bucket
+_RECORDINGS = 4  # that are read at once: each has a decoder, and of a bucket a copy on this machine
 _LONGEST = 500  # characters of a key
 
 Copies = Callable[[ChosenImage], bool]
@@ -57,7 +59,7 @@ class CaptureMaker:
 
     def captures(
         self, chosen: Sequence[ChosenImage], copy: "Copies | None" = None
-    ) -> Iterator[OutputCapture]:
+    ) -> Generator[OutputCapture, None, None]:
         """Yield the captures of those that can be read, frames last; a recording is read once.
 
         `copy` is asked for captures of devices whether it has copied the image: it is not read
@@ -70,8 +72,7 @@ class CaptureMaker:
         for each in chosen:
             if each.frame is not None:
                 of_recordings.setdefault(each.item.key, []).append(each)
-        for frames in of_recordings.values():
-            yield from self._frames(frames)
+        yield from unordered(self._frames, of_recordings.values(), threads=_RECORDINGS)
 
     def _tried(self, chosen: ChosenImage) -> OutputCapture | None:
         """Return the capture of an image; None, with the reason in `problems`, if there is none."""
@@ -95,18 +96,20 @@ class CaptureMaker:
             raise UnusableImage(_CHANGED)
         return self._encoded(chosen, image.frame)
 
-    def _frames(self, chosen: Sequence[ChosenImage]) -> Iterator[OutputCapture]:
+    def _frames(
+        self, chosen: Sequence[ChosenImage], is_stopped: IsStopped
+    ) -> Generator[OutputCapture, None, None]:
         """Yield the chosen frames of one recording."""
         wanted = {each.frame: each for each in chosen if each.frame is not None}
         recording = RecordingAnalysis(self._parts)
         why = _CHANGED
         try:
-            for frame in recording.frames(chosen[0].item, list(wanted)):
+            for frame in recording.frames(chosen[0].item, list(wanted), is_stopped):
                 if frame.source_frame in wanted:
                     yield self._encoded(wanted.pop(frame.source_frame), frame)
         except UnusableImage as error:
             why = str(error)
-        self.problems |= {each.row.key: why for each in wanted.values()}
+        self.problems.update({each.row.key: why for each in wanted.values()})
 
     def _encoded(self, chosen: ChosenImage, frame: Frame) -> OutputCapture:
         record = json.loads(chosen.row.record)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from typing import Any, Protocol
 
 from agent.dataset.small_image import small_url_of
@@ -81,8 +81,9 @@ def write_captures(
     def done(count: int) -> None:
         progress(len(chosen) - len(missing) + count)
 
-    captures = maker.captures(missing, copied)
-    problems = output.store(_seen(captures, thumbnails), done) | maker.problems
+    with closing(maker.captures(missing, copied)) as captures:  # else threads would wait for ever
+        problems = output.store(_seen(captures, thumbnails), done)
+    problems |= maker.problems
     kept = output.stored({each.row.id for each in chosen if each.row.key in problems})
     problems = {
         each.row.key: problems[each.row.key]

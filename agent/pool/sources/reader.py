@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from agent.dataset.bucket_address import SCHEME, is_bucket
 from agent.dataset.records import RECORD_MAX
 from agent.errors import ConfigurationError, TemporaryError, UnusableImage
 from agent.files import open_regular, read_regular_file, temporary_file
-from agent.pool.items import ItemKind, PoolItem
+from agent.pool.items import ItemKind, PoolItem, never
 from agent.pool.rows import NOT_READ
 from agent.pool.sources.ahead import Ahead
 from agent.pool.sources.checked import opened_bucket
@@ -71,7 +71,7 @@ class ItemReader:
         return self._bytes(item.record, RECORD_MAX, "record")
 
     @contextmanager
-    def local(self, item: PoolItem) -> Iterator[Path]:
+    def local(self, item: PoolItem, is_stopped: Callable[[], bool] = never) -> Iterator[Path]:
         """Give a file with the bytes of a recording, while the context is open."""
         if not is_bucket(item.key):
             with _explained("recording", item.key):
@@ -80,7 +80,7 @@ class ItemReader:
             return
         with ExitStack() as stack:
             with _explained("recording", item.key), self._asked(item.key) as (bucket, key):
-                pieces = bucket.pieces(key, RECORDING_MAX)
+                pieces = _until(is_stopped, bucket.pieces(key, RECORDING_MAX))
                 copy = stack.enter_context(temporary_file(pieces, Path(key).suffix))
             yield copy
 
@@ -130,6 +130,13 @@ class ItemReader:
                 raise ConfigurationError(str(error)) from error
             except ObjectMissing:
                 self._readable.pop(name, None)
+
+
+def _until(is_stopped: Callable[[], bool], pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        if is_stopped():
+            raise TemporaryError("stopped while a recording was copied; call it again")
+        yield piece
 
 
 @contextmanager
