@@ -40,7 +40,8 @@ def with_parts(
     if kept.rotated is None:
         return tuple(detections), False
     corners = letterbox.points_to_frame(rotated_corners(kept.rotated))
-    good = np.isfinite(corners).all(axis=(1, 2))  # in a large frame a huge box overflows
+    # In a large frame a huge box overflows.
+    good = np.asarray(np.isfinite(corners).all(axis=(1, 2)), np.bool_)
     return tuple(
         replace(each, corners=tuple((x, y) for x, y in points))
         for each, points, is_good in zip(detections, corners.tolist(), good.tolist(), strict=True)
