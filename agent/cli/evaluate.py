@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from agent.cli import console
 from agent.cli.dataset.source import takes_buckets
+from agent.cli.left_out import left_out_told
 from agent.errors import ConfigurationError
 from agent.printable import printable
 
@@ -72,12 +72,7 @@ def evaluate(
     Each figure has its 95 % interval. Captures that a rule chose are never averaged over: without
     reviewed random captures the exit code is 78.
     """
-    from agent.dataset.records import (
-        part_folders,
-        read_records,
-        require_none_skipped,
-        skipped_note,
-    )
+    from agent.dataset.records import part_folders, read_records
     from agent.evaluation.comparison_words import comparison_facts
     from agent.evaluation.evaluation import evaluate as evaluated
     from agent.evaluation.facts import facts_of
@@ -86,31 +81,30 @@ def evaluate(
     console.require_writable(page, "--report")
     console.require_replaceable(page, "--report", console.HTML)
     skipped: list[str] = []
-    records = read_records(directory, skipped=skipped)
-    for note in skipped_note(skipped):  # before another error hides it
-        print(f"capture-agent: warning: {note}", file=sys.stderr)
-    _require_random(records, directory)
-    said = read_reviewed(directory, labels, records, is_reviewed=reviewed)
-    found = evaluated(records, said)
-    if not found.frames:
-        raise _nothing_reviewed(records, said)
-    other = None
-    if model is not None:
-        other = _compared(found, model, directory, model_format, model_labels)
-    if page is not None:
-        _write_page(page, found, other, directory)
-    if as_json:
-        facts = facts_of(found)
-        if other is not None:
-            facts["comparison"] = comparison_facts(other)
-        print(json.dumps(facts, ensure_ascii=False))
-    else:
-        _show(found, other)
-        for part in part_folders(directory):
-            print(
-                f"Captures of another task are in {printable(part)}: evaluate them by themselves."
-            )
-    require_none_skipped(skipped)
+    with left_out_told(skipped):
+        records = read_records(directory, skipped=skipped)
+        _require_random(records, directory)
+        said = read_reviewed(directory, labels, records, is_reviewed=reviewed)
+        found = evaluated(records, said)
+        if not found.frames:
+            raise _nothing_reviewed(records, said)
+        other = None
+        if model is not None:
+            other = _compared(found, model, directory, model_format, model_labels)
+        if page is not None:
+            _write_page(page, found, other, directory)
+        if as_json:
+            facts = facts_of(found)
+            if other is not None:
+                facts["comparison"] = comparison_facts(other)
+            print(json.dumps(facts, ensure_ascii=False))
+        else:
+            _show(found, other)
+            for part in part_folders(directory):
+                print(
+                    f"Captures of another task are in {printable(part)}: evaluate them by "
+                    "themselves."
+                )
 
 
 def _require_random(records: "Records", directory: Path) -> None:

@@ -17,7 +17,7 @@ from agent.cli import console
 from agent.dataset.clip_files import ClipForm
 from agent.dataset.coco import write_coco
 from agent.dataset.folder import Dataset
-from agent.dataset.records import part_folders
+from agent.dataset.records import part_folders, require_none_skipped
 from agent.dataset.verdicts import FILE as VERDICTS
 from agent.errors import (
     ConfigurationError,
@@ -102,15 +102,18 @@ def export(
         print(f"verdicts in {printable(directory / VERDICTS)}: {kinds}")
     for part in part_folders(directory):
         print(f"captures of another task are in {printable(part)}")
+    skipped: list[str] = []
     if labels is Format.COCO:
-        _write_coco(directory)
+        _write_coco(directory, skipped)
     if refusal is not None and not acknowledge:
         print(f"capture-agent: {redact(refusal)}", file=sys.stderr)
+    require_none_skipped(skipped)
 
 
-def _write_coco(directory: Path) -> None:
+def _write_coco(directory: Path, skipped: list[str]) -> None:
+    disk = Disk(inside=directory.absolute(), is_shared=True)
     try:
-        written = write_coco(directory, Disk(inside=directory.absolute(), is_shared=True))
+        written = write_coco(directory, disk, skipped=skipped)
     except OSError as error:
         raise TemporaryError(
             f"cannot write the COCO annotations to {printable(directory)}: "

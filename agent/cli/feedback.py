@@ -15,6 +15,7 @@ from rich.text import Text
 from agent import __version__
 from agent.cli.console import require_replaceable
 from agent.cli.dataset.source import takes_buckets
+from agent.cli.left_out import left_out_told
 from agent.errors import ConfigurationError
 from agent.printable import printable
 
@@ -46,7 +47,6 @@ def feedback(
     Copy it to the devices, set AGENT_FEEDBACK to its path, and reload them with SIGHUP. It is made
     for the model of the newest reviewed capture. Without a review the exit code is 78.
     """
-    from agent.dataset.records import require_none_skipped, skipped_note
     from agent.evaluation.feedback import learn
     from agent.evaluation.judged_captures import read_judged
     from agent.record.timestamp import timestamp
@@ -54,18 +54,16 @@ def feedback(
 
     require_replaceable(out, "--out", _MARK)
     judged = read_judged(directories)
-    for note in skipped_note(judged.skipped):  # before another error hides it
-        print(f"capture-agent: warning: {note}", file=sys.stderr)
-    learnt = learn(judged, made_at=timestamp(SystemClock().wall()), agent=__version__)
-    if out is not None:
-        _write(out, learnt)
-    for problem in judged.problems[:_SHOWN]:
-        print(f"capture-agent: left out {problem}", file=sys.stderr)
-    if as_json:
-        print(json.dumps(_facts(learnt), ensure_ascii=False))
-    else:
-        _show(learnt, out)
-    require_none_skipped(judged.skipped)
+    with left_out_told(judged.skipped):
+        learnt = learn(judged, made_at=timestamp(SystemClock().wall()), agent=__version__)
+        if out is not None:
+            _write(out, learnt)
+        for problem in judged.problems[:_SHOWN]:
+            print(f"capture-agent: left out {problem}", file=sys.stderr)
+        if as_json:
+            print(json.dumps(_facts(learnt), ensure_ascii=False))
+        else:
+            _show(learnt, out)
 
 
 def _write(out: Path, learnt: "Learnt") -> None:

@@ -37,17 +37,17 @@ FILE = "annotations.json"
 _DIGITS = 2  # of positions in pixels, as records have them
 
 
-def write_coco(directory: Path, disk: Disk) -> list[Path]:
+def write_coco(directory: Path, disk: Disk, *, skipped: list[str] | None = None) -> list[Path]:
     """Write a COCO file for the dataset in `directory`, and for each of another task inside of it.
 
     Category i + 1 is class i of `data.yaml`, so trainers may count from 1. A file that is there is
-    replaced. Raises `ConfigurationError` for records that are not valid, `OSError` if the disk
-    refuses.
+    replaced. `skipped` gets what is wrong with each record that is not valid; without it, such a
+    record raises `ConfigurationError`. Raises `OSError` if the disk refuses.
     """
     written = []
     reviews = standing_reviews(read_verdicts(directory).lines)
     for folder in (directory, *part_folders(directory)):
-        records = read_records(folder)
+        records = read_records(folder, skipped=skipped)
         try:
             names, _ = stored_classes(folder)
         except (FileNotFoundError, ValueError):  # classifiers have none; a person may write another

@@ -57,8 +57,8 @@ def merge(
     folders contradict each other.
 
     Raises:
-        ConfigurationError: A folder is no dataset, a record or `verdicts.jsonl` cannot be read, or
-            the same id has two images.
+        ConfigurationError: A folder is no dataset, `verdicts.jsonl` cannot be read, or the same id
+            has two images.
         DamagedDataset: `data.yaml` of `out` is missing or not ours.
         OSError: The disk refuses. Call it again.
     """
@@ -66,7 +66,9 @@ def merge(
     sources = [source for source in sources if not is_same(source, out)]
     merged = Merged()
     found = {source: read_captures(source, skipped=merged.problems) for source in sources}
-    check_contradictions({out: read_captures(out), **found})
+    damaged: list[str] = []
+    there = read_captures(out, skipped=damaged)
+    check_contradictions({out: there, **found})
     # First, so that what an interrupted merge leaves is known as a dataset.
     disk.make_directory(out.absolute() / "records")
     texts: list[bytes] = []
@@ -87,6 +89,10 @@ def merge(
         for name, capture in captures.items():
             copies.setdefault(name, []).append(capture)
     _copy(dataset, list(copies.values()), merged, disk, progress)
+    if damaged:  # of some a source had a whole copy
+        damaged.clear()
+        read_captures(out, there, skipped=damaged)
+        merged.problems += damaged
     if texts:
         merged.lines = VerdictLog(out.absolute(), disk).add_lines(texts)
         ReviewedDataset(out, disk).write_labels()

@@ -33,9 +33,11 @@ def bad_record(folder: Path) -> Path:
         (("evaluate",), "2 frames"),
         (("feedback",), f"{REVIEWED} reviewed captures"),
         (("dataset", "export", "--format", "yolo", "--out"), f"{REVIEWED} captures"),
+        (("dataset", "export", "--format", "coco", "--out"), f"{REVIEWED} captures"),
         (("dataset", "merge", "--out"), f"{REVIEWED} captures are new"),
+        (("dataset", "synthesize", "--credits", "2", "--dry-run"), "2 credits are left"),
     ],
-    ids=["evaluate", "feedback", "export", "merge"],
+    ids=["evaluate", "feedback", "export", "export to COCO", "merge", "synthesize"],
 )
 def test_the_rest_is_done(
     street: Path, tmp_path: Path, words: tuple[str, ...], result: str
@@ -47,7 +49,49 @@ def test_the_rest_is_done(
 
     assert result in run.stdout
     assert run.returncode == 78
-    assert bad_record(street).name in run.stderr
+    assert run.stderr.count(bad_record(street).name) == 1
+
+
+def test_an_export_to_a_stick_describes_the_rest(street: Path, tmp_path: Path) -> None:
+    """In a folder that other devices were exported to before."""
+    settings = {"AGENT_SPOOL_DIR": str(tmp_path / "spool")}
+
+    run = call_here("export", "--format", "coco", street, environment=settings)
+
+    images = json.loads((street / "annotations.json").read_text())["images"]
+    assert len(images) == REVIEWED
+    assert run.returncode == 78
+    assert run.stderr.count(bad_record(street).name) == 1
+
+
+def test_a_merge_goes_on_beside_a_record_of_the_target(street: Path, tmp_path: Path) -> None:
+    more = dataset(tmp_path / "more", hours(REVIEWED + 3)[-2:])
+
+    run = call_here("dataset", "merge", more, "--out", street, environment={})
+
+    assert "2 captures are new" in run.stdout
+    assert run.returncode == 78
+    assert run.stderr.count(bad_record(street).name) == 1
+
+
+def test_a_merge_brings_back_a_record_that_a_source_has_whole(street: Path, tmp_path: Path) -> None:
+    whole = dataset(tmp_path / "whole", hours(REVIEWED + 1))
+
+    run = call_here("dataset", "merge", whole, "--out", street, environment={})
+
+    assert (run.returncode, run.stderr) == (0, "")
+    assert json.loads(bad_record(street).read_bytes())["id"] == capture_id(REVIEWED)
+
+
+def test_an_error_comes_after_the_record_that_may_be_its_reason(street: Path) -> None:
+    for record in (street / "records").iterdir():
+        if record != bad_record(street):
+            record.unlink()
+
+    run = call_here("evaluate", street, environment={})
+
+    assert run.stderr.splitlines()[0].startswith("capture-agent: warning: captures that are left")
+    assert "there are no captures" in run.stderr.splitlines()[-1]
 
 
 def test_the_health_of_a_dataset_has_it_as_a_finding(street: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from agent.cli import console
 from agent.cli.dataset.source import takes_buckets
+from agent.cli.left_out import left_out_told
 from agent.errors import ConfigurationError, DamagedDataset, TemporaryError
 from agent.printable import printable
 
@@ -68,7 +69,7 @@ def import_(
     """
     from agent.dataset.importing.plan import ImportTerms, plan_import
     from agent.dataset.importing.readers import read_source
-    from agent.dataset.records import part_folders, require_none_skipped
+    from agent.dataset.records import part_folders
     from agent.dataset.reviewed import ReviewedDataset
     from agent.dataset.verdicts import problems_note
     from agent.files import Disk
@@ -87,18 +88,18 @@ def import_(
     dataset = ReviewedDataset(place, Disk(inside=place))
     records = {name: each.record for name, each in dataset.captures.items()}
     terms = ImportTerms(SystemClock().wall(), by=by, is_reviewed=reviewed)
-    plan = plan_import(read_source(source, directory, records), dataset, source, terms)
-    _require_reviews(plan, source, directory)
-    if not dry_run:
-        _write(plan, dataset)
-    for note in problems_note(dataset.problems):
-        print(f"capture-agent: warning: {note}", file=sys.stderr)
-    if as_json:
-        print(json.dumps(_facts(plan, dry_run=dry_run), ensure_ascii=False))
-    else:
-        for line in _report(plan, directory, dry_run=dry_run):
-            print(line)
-    require_none_skipped(dataset.skipped)
+    with left_out_told(dataset.skipped):
+        plan = plan_import(read_source(source, directory, records), dataset, source, terms)
+        _require_reviews(plan, source, directory)
+        if not dry_run:
+            _write(plan, dataset)
+        for note in problems_note(dataset.problems):
+            print(f"capture-agent: warning: {note}", file=sys.stderr)
+        if as_json:
+            print(json.dumps(_facts(plan, dry_run=dry_run), ensure_ascii=False))
+        else:
+            for line in _report(plan, directory, dry_run=dry_run):
+                print(line)
 
 
 def _write(plan: "ImportPlan", dataset: "ReviewedDataset") -> None:

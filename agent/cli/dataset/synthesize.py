@@ -1,6 +1,7 @@
 """`capture-agent dataset synthesize`: variants of reviewed captures for what a dataset lacks."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,6 +61,7 @@ def synthesize(
     from agent.cli.dataset.progress import progress_bar
     from agent.dataset.health.check import HealthTerms, measured_health
     from agent.dataset.health.gaps import gaps
+    from agent.dataset.images import told
     from agent.dataset.synthesis.folder import SynthesisTerms
     from agent.dataset.synthesis.folder import synthesize as make
     from agent.dataset.synthesis.needs import needs_of
@@ -111,12 +113,17 @@ def synthesize(
         print(json.dumps({**report.facts(), "out": str(folder), "dry_run": dry_run}))
     else:
         _show(report, needs, folder, dry_run=dry_run)
+    for note in report.notes:
+        print(f"capture-agent: warning: {note}", file=sys.stderr)
+    if report.problems:
+        raise ConfigurationError(
+            told(report.problems, f"{len(report.problems)} captures were left out:")
+        )
 
 
 def _show(
     report: "SynthesisReport", needs: "Sequence[Need]", folder: Path, *, dry_run: bool
 ) -> None:
-    import sys
     from collections import Counter
 
     from agent.printable import printable
@@ -140,7 +147,5 @@ def _show(
         print("nothing is missing that variants could give: see `capture-agent dataset health`")
     elif not report.parents:
         print("no capture can be a parent: review some with `capture-agent review`")
-    for problem in report.problems:
-        print(f"capture-agent: left out {problem}", file=sys.stderr)
     if report.made and not dry_run:
         print(f"dataset: {printable(folder)}")

@@ -22,7 +22,7 @@ from agent.dataset.synthesis.needs import Need, Shown
 from agent.dataset.synthesis.parents import Parent, parents_of
 from agent.dataset.synthesis.synthesis import Existing, ParentImage, Synthesis
 from agent.dataset.synthesis.variant import Variant
-from agent.dataset.verdicts import read_verdicts
+from agent.dataset.verdicts import problems_note, read_verdicts
 from agent.errors import ConfigurationError, UnusableImage
 from agent.files import Disk
 from agent.printable import printable
@@ -56,7 +56,8 @@ class SynthesisReport:
     needs: Sequence[Need]
     made: list[Variant] = field(default_factory=list)  # without their images
     missing: Mapping[Need, float] = field(default_factory=dict)  # afterwards
-    problems: list[str] = field(default_factory=list)  # images that could not be used
+    problems: list[str] = field(default_factory=list)  # captures that could not be used, and why
+    notes: list[str] = field(default_factory=list)  # warnings for people
 
     @property
     def left(self) -> int:
@@ -90,6 +91,7 @@ class SynthesisReport:
                 {"id": variant.id, **variant.record["synthetic"]} for variant in self.made
             ],
             "problems": self.problems,
+            "notes": self.notes,
         }
 
 
@@ -110,7 +112,8 @@ def synthesize(
     Raises `ConfigurationError` for a folder that cannot be used, `DamagedDataset`, and `OSError` if
     the disk refuses: all that was stored stays, and a repeated call goes on.
     """
-    captures = read_captures(directory)
+    problems: list[str] = []
+    captures = read_captures(directory, skipped=problems)
     verdicts = read_verdicts(directory)
     reviews = standing_reviews(verdicts.lines)
     found = parents_of(
@@ -123,11 +126,18 @@ def synthesize(
     with ExitStack() as stack:
         if not dry_run:
             stack.enter_context(_alone(out, disk))
-        existing = list(_existing(captures if out == directory else read_captures(out)))
+        if out != directory:
+            captures = read_captures(out, skipped=problems)
+        existing = list(_existing(captures))
         report = SynthesisReport(
-            terms, len(existing), len(found.parents), dict(found.left_out), needs
+            terms,
+            len(existing),
+            len(found.parents),
+            dict(found.left_out),
+            needs,
+            problems=problems,
+            notes=problems_note(verdicts.problems),
         )
-        report.problems += verdicts.problems
         reader = _Reader(report.problems)
         synthesis = Synthesis(
             found.parents,
