@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent.cli.heartbeat_check import heartbeat_fact
-from agent.cli.settings_warnings import settings_warnings
+from agent.cli.settings_warnings import settings_warnings, shared_id_warning
 from agent.detector.threshold_labels import unknown_labels
 from agent.domain import Pixels, Prediction
 from agent.errors import (
@@ -83,8 +83,8 @@ def check_secrets(settings: Settings, environ: Mapping[str, str]) -> str:
             f"{', '.join(map(str, exposed))}: chmod o= {' '.join(map(str, exposed))}"
         )
     given = sum(name.startswith("AGENT_") for name in environ) - len(foreign_variables())
-    affirmations = affirmation_warning(settings)
-    warnings = [*settings_warnings(), *([affirmations] if affirmations is not None else [])]
+    doubtful = shared_id_warning(settings), affirmation_warning(settings)
+    warnings = [*settings_warnings(), *(each for each in doubtful if each is not None)]
     understood = f"all understood; AGENT_ variables set: {given}"
     per_day = settings.budget_per_day
     if 0 < per_day < 1:

@@ -13,6 +13,7 @@ from agent.cli.preflight import (
     check_clips,
     check_endpoint,
     check_model,
+    check_secrets,
     check_spool,
     exposed_files,
 )
@@ -54,6 +55,26 @@ def test_the_cost_of_clips_is_told_and_an_endpoint_that_takes_none(
     url: str | None, says: str
 ) -> None:
     assert says in check_clips(without_environment(clip="3s 2s", fps=5, upload_url=url))
+
+
+@pytest.mark.parametrize(
+    ("device", "url", "is_told"),
+    [
+        ("raspberrypi", "https://example.org/captures", True),
+        ("RaspberryPi.local", "dir:/mnt/share", True),
+        ("localhost", "s3://captures", True),
+        ("raspberrypi", None, False),
+        ("raspberrypi-7", "https://example.org/captures", False),
+        ("gate-07", "https://example.org/captures", False),
+    ],
+)
+def test_an_id_that_many_new_systems_have_is_doubted(
+    device: str, url: str | None, is_told: bool
+) -> None:
+    """Nothing is wrong yet: another device may have it, which the receiver alone knows."""
+    said = check_secrets(without_environment(device_id=device, upload_url=url), {})
+
+    assert (f"the device id {device} is the host name of many new systems" in said) is is_told
 
 
 def test_a_captive_portal_that_redirects_is_named() -> None:
