@@ -37,6 +37,7 @@ class Events:
     reboot_s: float = 0.0  # the same of reboots, half of them by a power cut
     step_s: float = 0.0  # the same of steps of the wall clock, which is set right an hour later
     outage_s: float = 0.0  # the same of outages of the network, of three days each
+    asks_s: float = 0.0  # between two frames that a program asks for, each with a verdict; 0 = none
     boots_in_1970: bool = False  # until a network time server answers, `BOOT_S` later
 
 
@@ -65,6 +66,7 @@ class DeviceOverWeeks:
     _number: int = 0
     _ahead: float = 0.0  # of the wall clock
     _offline_until: float = -1.0
+    _asked: int = 0
 
     def __post_init__(self) -> None:
         plan = SelectionPlan(
@@ -132,6 +134,10 @@ class DeviceOverWeeks:
                 self._put(order, Lane.RANDOM)
             if not any(entry.lane is Lane.SCORE for entry, _ in self._waiting.values()):
                 self._put(order, Lane.SCORE)
+            if self.events.asks_s and self.true >= self._asked * self.events.asks_s:
+                self._asked += 1
+                self._put(order, Lane.REQUESTED)
+                self._put(order, Lane.VERDICT)
             self._send(order)
             if self.clock.now >= keep:
                 self._keep(order, lane)

@@ -42,6 +42,7 @@ class LedgerModel:
     carried: float = 0.0  # credits left over from the day before, at most one, and of paid captures
     purchased: int = 0
     from_random: int = 0  # of all days
+    asked: Counter[str] = field(default_factory=Counter)  # of all days, by lane or `UNOBJECTED`
     lowest: float = math.inf  # of what was purchased less what had accrued, before each purchase
     today: Counter[str] = field(default_factory=Counter)  # by lane, or `UNOBJECTED`
     by_date: Counter[int] = field(default_factory=Counter)
@@ -62,6 +63,7 @@ class LedgerModel:
         self.purchased += 1
         self.today[lane] += 1
         self.from_random += lane in PAID_FROM_RANDOM
+        self.asked[lane] += 1
         if wall >= EARLIEST_PLAUSIBLE:
             self.by_date[int(wall // DAY)] += 1
         self.paid[capture] = lane
@@ -100,12 +102,17 @@ class LedgerModel:
             "a budget day": spent <= math.ceil(self.per_day),
             "accrual": spent <= accrued,
             "random share": self.from_random <= SHARE * in_all + 0.5,
-            "verdicts": lane not in {Lane.VERDICT, UNOBJECTED}
-            or verdicts <= 0.1 * self.per_day + 1,
             "unobjected": lane != UNOBJECTED or self.today[lane] <= 0.05 * self.per_day,
-            "requested": lane != Lane.REQUESTED or self.today[lane] <= 0.1 * self.per_day + 1,
+            "verdicts": lane not in {Lane.VERDICT, UNOBJECTED}
+            or self._is_within_a_tenth(verdicts, self.asked[Lane.VERDICT], in_all),
+            "requested": lane != Lane.REQUESTED
+            or self._is_within_a_tenth(self.today[lane], self.asked[lane], in_all),
         }
         self.broken |= {name for name, holds in rules.items() if not holds}
+
+    def _is_within_a_tenth(self, today: int, ever: int, in_all: float) -> bool:
+        """Whether a lane keeps its limit: of each day, and of less than one a day over all days."""
+        return today <= 0.1 * self.per_day if self.per_day >= 10 else ever <= 0.1 * in_all + 1
 
 
 def broken_rules(  # noqa: C901 (one branch per kind of action)

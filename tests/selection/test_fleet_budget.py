@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -19,9 +20,12 @@ HOUR = 3600.0
 
 
 class FleetDevice:
-    """A device on which captures of both parts always wait."""
+    """A device on which captures of these lanes always wait, those of the first are sent first."""
 
-    def __init__(self, name: str, per_day: float) -> None:
+    def __init__(
+        self, name: str, per_day: float, wanted: Sequence[Lane] = (Lane.RANDOM, Lane.SCORE)
+    ) -> None:
+        self.wanted = wanted
         self.ledger = Ledger.of_device(per_day, SHARE, name)
         self.spent: list[tuple[float, Lane]] = []  # when, in seconds of running
         self.ran = 0.0
@@ -33,7 +37,7 @@ class FleetDevice:
         self.ran += seconds
         self._mono += seconds
         self._accrue()
-        for lane in (Lane.RANDOM, Lane.SCORE):
+        for lane in self.wanted:
             while self.ledger.may_buy(lane):
                 self.ledger.buy(str(len(self.spent)), lane)
                 self.ledger.finished(str(len(self.spent)))
@@ -95,6 +99,22 @@ def test_a_fleet_uses_its_budget_over_restarts_reboots_and_clock_steps(
         assert most_in_excess([at for at, _ in device.uploads], 1 / 3) < 1.01
 
 
+@pytest.mark.parametrize("per_day", [0.3, 2])
+def test_what_is_asked_for_each_day_takes_a_tenth_and_leaves_the_random_lane_its_share(
+    per_day: float,
+) -> None:
+    """A program that asks each day would else use up the whole budget, for ever."""
+    events = Events(restart_s=5 * DAY, reboot_s=20 * DAY, asks_s=DAY)
+    device = DeviceOverWeeks("gate-07", per_day, events, 6 * HOUR)
+    device.run(100 * DAY)
+
+    earned = 100 * per_day
+    assert device.spent[Lane.RANDOM] == pytest.approx(SHARE * earned, abs=1 + 0.1 * earned)
+    for lane in (Lane.REQUESTED, Lane.VERDICT):
+        assert 0.08 * earned <= device.spent[lane] <= 0.1 * earned + 1
+    assert per_day >= 1 or most_in_excess([at for at, _ in device.uploads], per_day) <= 1.001
+
+
 def test_after_an_outage_the_uploads_are_no_closer_than_the_budget_allows() -> None:
     device = DeviceOverWeeks("gate-07", 1 / 3, Events(outage_s=10 * DAY), HOUR)
     device.run(60 * DAY)
@@ -151,6 +171,7 @@ def test_the_random_lane_gets_its_share_of_a_small_budget_in_the_long_run() -> N
 @given(
     per_day=st.floats(0.001, 0.999),
     name=st.text(max_size=20),
+    wanted=st.permutations([Lane.RANDOM, Lane.SCORE, Lane.REQUESTED, Lane.VERDICT]),
     actions=st.lists(
         st.one_of(
             st.tuples(st.just("run"), st.floats(0.0, 40 * DAY)),
@@ -162,9 +183,9 @@ def test_the_random_lane_gets_its_share_of_a_small_budget_in_the_long_run() -> N
 )
 @settings(max_examples=60)
 def test_no_time_has_more_uploads_than_its_budget_and_one(
-    per_day: float, name: str, actions: list[tuple[str, float]]
+    per_day: float, name: str, wanted: list[Lane], actions: list[tuple[str, float]]
 ) -> None:
-    device = FleetDevice(name, per_day)
+    device = FleetDevice(name, per_day, wanted)
     for kind, amount in actions:
         if kind == "run":
             device.run(amount)

@@ -213,6 +213,20 @@ def test_nothing_below_the_least_value_is_purchased(
     assert waiting.buy_all() == purchased
 
 
+def test_the_reason_says_that_what_was_asked_for_had_its_tenth() -> None:
+    clock = clock_at_midnight()
+    waiting = WaitingCaptures(2, clock)
+    for number in (1, 2):
+        waiting.arrive(number, hint_of_scene(number, 0.5), lane=Lane.REQUESTED)
+    clock.now += DAY_S
+
+    assert waiting.buy_all() == [1]
+    assert waiting.order.reason() == (
+        "requested captures and verdicts have had their tenth of the credits of "
+        "AGENT_BUDGET_PER_DAY=2"
+    )
+
+
 def test_the_reason_says_that_no_capture_is_worth_a_credit() -> None:
     clock = clock_at_midnight()
     waiting = WaitingCaptures(24, clock, min_value=0.3)

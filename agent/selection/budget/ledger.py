@@ -23,6 +23,10 @@ The random lane has its share of what accrues, and not credits of its own: it co
 credit while it was given less than its share, and where no random capture waits, the credit buys
 another one. The next random captures then get theirs.
 
+The lanes `requested` and `verdict`, which are sent first, have at most a tenth of the credits each.
+Where that is less than one a day it grows over the days, up to one, which a new ledger has: else
+requests of each day would use up a small budget, and no random capture would ever be sent.
+
 Time without power earns nothing: credits stand for time in which frames could be captured. Credits
 that accrued before a reboot on the same date are kept as far as they were durable: the ledger is
 stored with each change of the spool. Dates are UTC, because a local day may have 25 hours.
@@ -67,6 +71,10 @@ _MOST_OWED = 2.0
 """Credits that the random lane may have got less than its share at the end of a day. More lapse, so
 that many random captures after a long time without any do not use up all credits."""
 
+_LIMITED = {
+    lane: traits.budget_limit for lane, traits in LANES.items() if traits.budget_limit is not None
+}
+
 _ROUNDING = 1e-6  # credits; tolerance of sums
 _VERDICTS = (Lane.VERDICT.value, UNOBJECTED)
 
@@ -93,6 +101,8 @@ class Ledger:
     _spent: Counter[str] = field(default_factory=Counter)  # by lane or `UNOBJECTED`, today
     _random_owed: float = 0.0  # credits of its share that the random lane has not got; or below 0
     _degraded: float = 0.0  # credits accrued for dark, overexposed and blurred images
+    _granted: dict[Lane, float] = field(default_factory=lambda: dict.fromkeys(_LIMITED, 1.0))
+    """Credits that a lane with a limit may spend, where it is less than one a day; at most 1."""
     _by_date: dict[int, tuple[int, float]] = field(
         default_factory=dict
     )  # credits spent, and `elapsed` at the last of them, by days since 1970
@@ -155,9 +165,12 @@ class Ledger:
         if is_unobjected and self._spent[UNOBJECTED] >= unobjected_per_day(self.per_day):
             return False
         if limit is not None:
+            of_day = self.per_day * limit + self._rounding
+            if of_day < 1:
+                return self._granted[lane] >= 1 - self._rounding
             spent = self._spent[lane.value]
             spent += self._spent[UNOBJECTED] if lane is Lane.VERDICT else 0
-            return spent < max(1.0, self.per_day * limit)
+            return spent + 1 <= of_day
         if LANES[lane].paid_from is BudgetPart.RANDOM:
             is_owed = self._random_owed >= 0.5 - self._rounding  # nearest to its share
             return is_owed or (self.is_closing and self.random_share > 0)
@@ -183,6 +196,8 @@ class Ledger:
         # Image quality concerns the score lane only: random captures use no degraded share.
         self._degraded -= is_degraded and lane is Lane.SCORE
         self._random_owed -= LANES[lane].paid_from is BudgetPart.RANDOM
+        if lane in self._granted:
+            self._granted[lane] = max(0.0, self._granted[lane] - 1)
         self._spend_under_date(1)
         self._paid[capture_id] = spent_on
 
@@ -196,6 +211,7 @@ class Ledger:
         return replace(
             self,
             _spent=self._spent.copy(),
+            _granted=dict(self._granted),
             _by_date=dict(self._by_date),
             _paid=dict(self._paid),
         )
@@ -258,6 +274,8 @@ class Ledger:
         self._random_owed += accrued * self.random_share
         most = max(1.0, self.per_day * DEGRADED_SHARE)
         self._degraded = min(most, self._degraded + accrued * DEGRADED_SHARE)
+        for lane, share in _LIMITED.items():
+            self._granted[lane] = min(1.0, self._granted[lane] + accrued * share)
         if self.per_day < 1:
             self._keep_at_most_one()
 
@@ -319,6 +337,7 @@ class Ledger:
                 "running": round(self._running, 3),
                 "carried": round(self._carried, 6),
                 "degraded_credits": round(self._degraded, 6),
+                "granted": {lane: round(credit, 6) for lane, credit in self._granted.items()},
                 "date": self._date,
                 "spent": dict(spent),
                 "spent_on_verdicts": verdicts,
@@ -378,6 +397,8 @@ class Ledger:
             ledger._carried = _finite(state.get("carried", 0.0))
             ledger._earn(_finite(state["running"]))
             ledger._degraded = _finite(state.get("degraded_credits", 0.0))
+            granted = state.get("granted", {})  # older versions had one a day
+            ledger._granted = {lane: _finite(granted.get(lane.value, 1.0)) for lane in _LIMITED}
             share_left = (ledger._earned - ledger._spent.total()) * random_share  # older versions
             ledger._random_owed = _finite(state.get("random_owed", share_left))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

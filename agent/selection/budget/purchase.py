@@ -170,6 +170,11 @@ class BudgetedOrder:
         """Why nothing may be sent though something waits."""
         if self.ledger.may_buy(Lane.SCORE):
             best = self._best()
+            if best is None and (self._lanes[Lane.REQUESTED] or self._lanes[Lane.VERDICT]):
+                return (
+                    "requested captures and verdicts have had their tenth of the credits of "
+                    f"AGENT_BUDGET_PER_DAY={self.ledger.per_day:g}"
+                )
             value = best.value if best is not None else 0.0
             return (
                 f"no capture is worth a credit: the best would show {value:.2f} new failures, "
