@@ -215,15 +215,15 @@ def test_nothing_below_the_least_value_is_purchased(
 
 def test_the_reason_says_that_what_was_asked_for_had_its_tenth() -> None:
     clock = clock_at_midnight()
-    waiting = WaitingCaptures(2, clock)
+    waiting = WaitingCaptures(5, clock)
     for number in (1, 2):
         waiting.arrive(number, hint_of_scene(number, 0.5), lane=Lane.REQUESTED)
-    clock.now += DAY_S
+    clock.now += 20 * HOUR
 
     assert waiting.buy_all() == [1]
     assert waiting.order.reason() == (
         "requested captures and verdicts have had their tenth of the credits of "
-        "AGENT_BUDGET_PER_DAY=2"
+        "AGENT_BUDGET_PER_DAY=5"
     )
 
 
