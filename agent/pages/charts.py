@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from agent.pages.text import html_of
+
 _THIN = 0.4  # smallest width of a bar that is not 0, in % of the longest
 _DIGITS = 2
 
@@ -56,7 +58,7 @@ def bars(title: str, rows: Sequence[Bar]) -> str:
     """Return horizontal bars, all to the scale of the longest; `title` is read aloud."""
     longest = max((_reach(row) for row in rows), default=0) or 1
     inner = "".join(_bar(row, longest) for row in rows)
-    return f'<div class="chart bars" role="group" aria-label="{escape(title)}">{inner}</div>'
+    return f'<div class="chart bars" role="group" aria-label="{html_of(title)}">{inner}</div>'
 
 
 def histogram(title: str, columns: Sequence[Column], axis: Sequence[str]) -> str:
@@ -76,10 +78,10 @@ def histogram(title: str, columns: Sequence[Column], axis: Sequence[str]) -> str
         )
         for column in columns
     )
-    texts = "".join(f"<span>{escape(text)}</span>" for text in axis)
+    texts = "".join(f"<span>{html_of(text)}</span>" for text in axis)
     between = "" if len(axis) == len(columns) else " edges"
     return (
-        f'<div class="chart histogram" role="group" aria-label="{escape(title)}">'
+        f'<div class="chart histogram" role="group" aria-label="{html_of(title)}">'
         f'<div class="columns">{inner}</div>'
         f'<div class="axis{between}" aria-hidden="true">{texts}</div></div>'
     )
@@ -103,7 +105,7 @@ def heat_map(title: str, cells: Sequence[Sequence[Cell]], *, aspect: float = 16 
     )
     return (
         f'<svg class="chart map" viewBox="0 0 {width} {height:.3f}" role="group" data-cells="'
-        f'{width}" aria-label="{escape(title)}">{inner}</svg>'
+        f'{width}" aria-label="{html_of(title)}">{inner}</svg>'
     )
 
 
@@ -121,13 +123,13 @@ def grid(
     found = list(rows)
     most = max((cell.value for _, cells in found for cell in cells), default=0) or 1
     heads = "".join(
-        f'<th scope="col"><span class="{"" if number % every == 0 else "hidden"}">{escape(text)}'
+        f'<th scope="col"><span class="{"" if number % every == 0 else "hidden"}">{html_of(text)}'
         "</span></th>"
         for number, text in enumerate(columns)
     )
     body = "".join(_row(name, cells, most) for name, cells in found)
     return (
-        f'<div class="chart grid" tabindex="0" role="region" aria-label="{escape(title)}"><table>'
+        f'<div class="chart grid" tabindex="0" role="region" aria-label="{html_of(title)}"><table>'
         f'<thead><tr><td></td>{heads}<th scope="col">all</th></tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
@@ -172,7 +174,7 @@ def _bar(row: Bar, longest: float) -> str:
     for part in row.parts:
         if part.value > 0:
             wide = max(100 * part.value / longest, _THIN)
-            words = f"<title>{escape(part.words)}</title>" if part.words else ""
+            words = f"<title>{html_of(part.words)}</title>" if part.words else ""
             rects.append(
                 f'<rect class="{escape(part.kind)}" x="{left:.2f}%" width="{wide:.2f}%" '
                 f'height="100%">{words}</rect>'
@@ -182,15 +184,15 @@ def _bar(row: Bar, longest: float) -> str:
         at = min(100 * row.mark / longest, 99.6)
         rects.append(f'<line class="mark" x1="{at:.2f}%" x2="{at:.2f}%" y1="0" y2="100%"/>')
     inner = (
-        f'<span class="name">{escape(row.label)}</span>'
+        f'<span class="name">{html_of(row.label)}</span>'
         f'<svg class="track" aria-hidden="true">{"".join(rects)}</svg>'
-        f'<span class="figure">{escape(row.figure)}</span>'
+        f'<span class="figure">{html_of(row.figure)}</span>'
     )
     return _button("bar", row.key, "", inner)
 
 
 def _button(kind: str, key: str, words: str, inner: str) -> str:
-    said = f' title="{escape(words)}" aria-label="{escape(words)}"' if words else ""
+    said = f' title="{html_of(words)}" aria-label="{html_of(words)}"' if words else ""
     if key:
         return (
             f'<button type="button" class="{kind}" data-images="{escape(key)}"{said}>{inner}'
@@ -206,7 +208,7 @@ def _upright(share: float) -> str:
 
 
 def _cell(cell: Cell, most: float, place: str) -> str:
-    words = escape(cell.words)
+    words = html_of(cell.words)
     heat = f'<rect class="heat" fill-opacity="{_heat(cell.value, most)}" {place}>'
     if cell.key:
         heat = (
@@ -226,7 +228,7 @@ def _row(name: str, cells: Sequence[Cell], most: float) -> str:
         found.append(f"<td>{_button('square', cell.key, cell.words, square)}</td>")
     total = number(sum(cell.value for cell in cells))
     return (
-        f'<tr><th scope="row">{escape(name)}</th>{"".join(found)}<td class="sum">{total}</td></tr>'
+        f'<tr><th scope="row">{html_of(name)}</th>{"".join(found)}<td class="sum">{total}</td></tr>'
     )
 
 

@@ -4,9 +4,9 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from html import escape
 
 from agent.pages.style import STYLE
+from agent.pages.text import html_of
 
 
 def document(
@@ -41,10 +41,10 @@ def document(
             '<html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-            f"<title>{escape(title)}</title>",
+            f"<title>{html_of(title)}</title>",
             *(['<link rel="icon" href="data:,">'] if asks_own_server else []),  # do not ask for one
             f"<style>{STYLE}{style}</style></head><body><main>",
-            f"<header><h1>{escape(heading)}</h1><p>{escape(about)}</p></header>",
+            f"<header><h1>{html_of(heading)}</h1><p>{html_of(about)}</p></header>",
             *parts,
             "</main>",
             *([] if data is None else [f'<script type="application/json" id="data">{_json(data)}']),
@@ -78,7 +78,7 @@ def tiles(figures: Iterable[tuple[object, str, str]]) -> Iterator[str]:
     yield '<section class="tiles">'
     for figure, words, detail in figures:
         yield (
-            f"<div><b>{escape(str(figure))}</b><span>{escape(words)}</span>"
-            f"<small>{escape(detail)}</small></div>"
+            f"<div><b>{html_of(str(figure))}</b><span>{html_of(words)}</span>"
+            f"<small>{html_of(detail)}</small></div>"
         )
     yield "</section>"

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from agent.pages.text import html_of
+
 LINE_STYLE = """
 .lines{width:100%;height:auto;display:block;overflow:visible}
 .lines text{font-size:9px;fill:var(--soft)}
@@ -90,24 +92,24 @@ def line_chart(
     parts = [*_grid(), *(_upright(each) for each in uprights), *(_line(each) for each in lines)]
     parts += [
         f'<circle class="{escape(each.kind)} dot" cx="{_x(each.x):.1f}" cy="{_y(each.y):.1f}" '
-        f'r="4"><title>{escape(each.words)}</title></circle>'
+        f'r="4"><title>{html_of(each.words)}</title></circle>'
         for each in dots
     ]
     parts.append(
         f'<text x="{_LEFT + _WIDTH / 2:g}" y="{_HEIGHT + _BOTTOM:g}" text-anchor="middle">'
-        f"{escape(axes[0])}</text>"
-        f'<text x="{_LEFT:g}" y="-5">{escape(axes[1])}</text>'
+        f"{html_of(axes[0])}</text>"
+        f'<text x="{_LEFT:g}" y="-5">{html_of(axes[1])}</text>'
     )
     return (
         f'<svg class="lines" viewBox="0 -14 {_LEFT + _WIDTH + 8:g} {_HEIGHT + _BOTTOM + 18:g}" '
-        f'role="img" aria-label="{escape(title)}">{"".join(parts)}</svg>'
+        f'role="img" aria-label="{html_of(title)}">{"".join(parts)}</svg>'
     )
 
 
 def interval_chart(title: str, rows: Sequence[Interval]) -> str:
     """Return shares with their intervals, one below the other, all from 0 to 1."""
     inner = "".join(_interval(row) for row in rows)
-    return f'<div class="intervals" role="group" aria-label="{escape(title)}">{inner}</div>'
+    return f'<div class="intervals" role="group" aria-label="{html_of(title)}">{inner}</div>'
 
 
 def _interval(row: Interval) -> str:
@@ -123,8 +125,8 @@ def _interval(row: Interval) -> str:
         )
     kind = "name inner" if row.is_inner else "name"
     return (
-        f'<span class="{kind}">{escape(row.name)}</span><svg aria-hidden="true">{drawn}</svg>'
-        f'<span class="figure">{escape(row.figure)}</span>'
+        f'<span class="{kind}">{html_of(row.name)}</span><svg aria-hidden="true">{drawn}</svg>'
+        f'<span class="figure">{html_of(row.figure)}</span>'
     )
 
 
@@ -152,7 +154,7 @@ def _upright(each: Upright) -> str:
     x = f"{_x(each.x):.1f}"
     return (
         f'<line class="upright {escape(each.kind)}" x1="{x}" x2="{x}" y1="0" y2="{_HEIGHT:g}">'
-        f"<title>{escape(each.words)}</title></line>"
+        f"<title>{html_of(each.words)}</title></line>"
     )
 
 

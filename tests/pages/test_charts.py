@@ -49,6 +49,19 @@ def every_chart(text: str) -> str:
     )
 
 
+def test_a_label_turns_the_direction_of_nothing_around_it() -> None:
+    page = every_chart("cod \u202e\u2066bus\x1b")
+
+    assert r"cod \u202e\u2066bus\x1b" in page
+    shown = [
+        value
+        for _, about in Elements(page).found
+        for name, value in about.items()
+        if name not in {"data-images", "class"}  # no person reads them
+    ]
+    assert not any("\u202e" in (value or "") for value in shown)
+
+
 def test_a_label_cannot_bring_elements_or_attributes() -> None:
     plain, hostile = Elements(every_chart("bus")), Elements(every_chart(HOSTILE))
 

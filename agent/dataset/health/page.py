@@ -82,7 +82,13 @@ def _page(
         [*parts, VIEWER],
         style=CHART_STYLE + PAGE_STYLE,
         script=SCRIPT,
-        data={"images": images, "keys": keys, "totals": totals, "labels": labels},
+        data={
+            "images": images,
+            "keys": keys,
+            "totals": totals,
+            "labels": labels,
+            "titles": [printable(label) for label in labels],
+        },
         image_sources=sources,
     )
 

@@ -28,7 +28,7 @@ function drawn(image) {
     box.setAttribute('width', Math.max(0, right - left));
     box.setAttribute('height', Math.max(0, bottom - top));
     const title = document.createElementNS('http://www.w3.org/2000/svg', 'title');
-    title.textContent = data.labels[name];
+    title.textContent = data.titles[name];
     box.append(title);
     if (label && data.labels[name] === label) box.setAttribute('class', 'chosen');
     svg.append(box);

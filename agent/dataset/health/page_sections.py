@@ -20,6 +20,7 @@ from agent.pages.charts import (
     histogram,
     number,
 )
+from agent.pages.text import html_of
 
 _ALERTS_MAX = 15  # that are shown at once
 _MAPS_MAX = 12  # maps of single classes
@@ -47,9 +48,9 @@ def alert_list(report: Report, images: ImagesByKey) -> Iterator[str]:
 
 def _alert(alert: Mapping[str, Any], images: ImagesByKey) -> str:
     inner = (
-        f'<span class="severity">{escape(alert["severity"])}</span>'
-        f'<span class="name">{escape(alert["text"])}</span>'
-        f'<span class="advice">{escape(alert["advice"])}</span>'
+        f'<span class="severity">{html_of(alert["severity"])}</span>'
+        f'<span class="name">{html_of(alert["text"])}</span>'
+        f'<span class="advice">{html_of(alert["advice"])}</span>'
     )
     key = images.key(alert["key"])
     element = (
@@ -57,7 +58,7 @@ def _alert(alert: Mapping[str, Any], images: ImagesByKey) -> str:
         if key
         else f"<div>{inner}</div>"
     )
-    return f'<li class="{escape(alert["severity"])}">{element}</li>'
+    return f'<li class="{html_of(alert["severity"])}">{element}</li>'
 
 
 def class_bars(report: Report, images: ImagesByKey) -> Iterator[str]:
@@ -77,7 +78,7 @@ def class_bars(report: Report, images: ImagesByKey) -> Iterator[str]:
         yield bars("Objects of rarer classes", rest)
         yield "</details>"
     if never:
-        names = escape(", ".join(never))
+        names = html_of(", ".join(never))
         yield (
             f"<details><summary>{len(never)} classes were never seen</summary><p>{names}</p>"
             "</details>"
@@ -124,7 +125,7 @@ def place_maps(report: Report, images: ImagesByKey) -> Iterator[str]:
         name = label or "all classes"
         yield (
             f"<figure>{heat_map(f'Places of {name}', cells, aspect=aspect)}<figcaption>"
-            f"<b>{escape(name)}</b> <small>{number(counts[label])} boxes</small></figcaption>"
+            f"<b>{html_of(name)}</b> <small>{number(counts[label])} boxes</small></figcaption>"
             "</figure>"
         )
     yield "</div></section>"
@@ -237,8 +238,8 @@ def coverage(report: Report, images: ImagesByKey) -> Iterator[str]:
     gaps = ", ".join(f"{gap['from']:02}:00 to {gap['to']:02}:00" for gap in found["gaps"])
     if found["hours"]:
         yield (
-            f"<p>Times in {escape(found['time_zone'])}, from {escape(found['first'])} to "
-            f"{escape(found['last'])}. {'Without an image: ' + gaps if gaps else 'No gaps'}.</p>"
+            f"<p>Times in {html_of(found['time_zone'])}, from {html_of(found['first'])} to "
+            f"{html_of(found['last'])}. {'Without an image: ' + gaps if gaps else 'No gaps'}.</p>"
         )
     if found["not_synchronized"]:
         yield (
@@ -324,10 +325,10 @@ def _seconds(leakage: Mapping[str, Any]) -> Iterator[str]:
     columns = {name: shares for name, shares in columns.items() if shares}
     if not columns:
         return
-    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
+    heads = "".join(f'<th scope="col">{html_of(name)}</th>' for name in columns)
     within = next(iter(columns.values()))
     rows = "".join(
-        f"<tr><td>{escape(seconds)} s</td>"
+        f"<tr><td>{html_of(seconds)} s</td>"
         + "".join(f"<td>{shares[seconds]:.0%}</td>" for shares in columns.values())
         + "</tr>"
         for seconds in within
@@ -373,8 +374,8 @@ def problems(report: Report, images: ImagesByKey) -> Iterator[str]:
     rows = report["problem_list"]
     yield f'<details><summary>The first {len(rows)}</summary><ul class="problems">'
     for each in rows:
-        why = f": {escape(each['why'])}" if each["why"] else ""
-        yield f"<li><b>{escape(each['kind'])}</b> {escape(each['where'])}{why}</li>"
+        why = f": {html_of(each['why'])}" if each["why"] else ""
+        yield f"<li><b>{html_of(each['kind'])}</b> {html_of(each['where'])}{why}</li>"
     yield "</ul></details></section>"
 
 

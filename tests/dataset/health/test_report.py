@@ -218,6 +218,17 @@ def test_labels_with_html_are_text(tmp_path: Path) -> None:
     assert data_of(page)["labels"] == [HOSTILE]
 
 
+def test_names_turn_the_direction_of_nothing_around_them(tmp_path: Path) -> None:
+    captured(tmp_path, 1, drawn(1), [("\u202ecod", (0, 0, 90, 90))], camera="ga\u202ete")
+    health = health_in(tmp_path, out=tmp_path / "out")
+
+    page = folder_page(health, tmp_path / "out")
+
+    assert r"\u202ecod" in page
+    assert data_of(page)["titles"] == [r"\u202ecod"]
+    assert "\u202e" not in re.sub('data-images="[^"]*"', "", page)  # by that the script finds it
+
+
 def test_names_that_are_no_text_are_shown_all_the_same(tmp_path: Path) -> None:
     yolo(tmp_path, {"train": [(drawn(1), [(0, 0.5, 0.5, 0.2, 0.2)])]}, "\ud800")
     (tmp_path / "images" / "train" / "000.jpg").rename(
