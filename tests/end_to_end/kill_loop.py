@@ -5,8 +5,10 @@ may take. So one process imports once and forks: each child opens the spool, loa
 the wired daemon on its settings, and dies by SIGKILL. The only difference to `capture-agent run`
 is that the first upload is not delayed by up to 5 s, which no child would live to see.
 
-The moment of death is uniform between birth and three times what a life needs to store its
-first capture on this machine, which three lives show at the start.
+Half of the lives end at a moment that is uniform between birth and three times what a life needs
+to store its first capture, which three lives show at the start. On a machine that has become
+slower since, these end before they store anything; so most others end just after they have stored
+some captures, and each tenth life after it has delivered one.
 
 Usage: kill_loop.py KILLS LOG
 """
@@ -24,6 +26,7 @@ from agent.cli import console
 from agent.system import SystemClock, SystemdNotifier
 
 STORED = b'"event": "capture stored"'
+DELIVERED = b'"event": "capture delivered"'
 LONGEST_S = 3.0
 
 
@@ -59,11 +62,21 @@ def life(log: Path, has_lived: Callable[[], bool]) -> float:
     return time.monotonic() - born
 
 
-def life_until_stored(log: Path) -> float:
-    """One that may store a capture."""
+def life_until(event: bytes, log: Path, *, count: int = 1, late_s: float = 0.0) -> float:
+    """One that ends some time after its `count`-th line of an event."""
     log.touch()
-    before = log.read_bytes().count(STORED)
-    return life(log, lambda: log.read_bytes().count(STORED) > before)
+    end = float("inf")
+
+    def has_lived() -> bool:
+        nonlocal end
+        if end == float("inf") and lines.read().count(event) >= count:
+            end = time.monotonic() + late_s
+        lines.seek(before)
+        return time.monotonic() >= end
+
+    with log.open("rb") as lines:
+        before = lines.seek(0, os.SEEK_END)
+        return life(log, has_lived)
 
 
 def life_of(seconds: float, log: Path) -> float:
@@ -74,10 +87,16 @@ def life_of(seconds: float, log: Path) -> float:
 
 def main(kills: int, log: Path) -> None:
     """Give birth and kill."""
-    first = sorted(life_until_stored(log) for _ in range(3))
+    first = sorted(life_until(STORED, log) for _ in range(3))
     longest = min(3 * first[1], LONGEST_S)
-    for _ in range(kills - len(first)):
-        life_of(random.uniform(0, longest), log)
+    for number in range(kills - len(first)):
+        late_s = random.uniform(0, 0.05)
+        if number % 2:
+            life_of(random.uniform(0, longest), log)
+        elif number % 10:
+            life_until(STORED, log, count=random.randint(1, 4), late_s=late_s)
+        else:
+            life_until(DELIVERED, log, late_s=late_s)
 
 
 if __name__ == "__main__":

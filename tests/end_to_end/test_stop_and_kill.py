@@ -181,7 +181,7 @@ def test_two_hundred_kills_at_random_moments_lose_nothing(
     sys.stdout.write(f"{summary}: {facts}\n")  # shown with -rP
 
     assert len(promised) > 100
-    assert during > 30
+    assert during >= 20
     assert promised <= receiver.records.keys()
     assert receiver.new == len(receiver.records)
     assert (facts["waiting"], facts["evicted"], facts["rejected"], facts["damaged"]) == (0, 0, 0, 0)

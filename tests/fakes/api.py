@@ -77,6 +77,14 @@ class ApiClient:
         assert self.path is None
         return f"http://127.0.0.1:{self.port}"
 
+    def is_served(self) -> bool:
+        """Whether somebody listens; a socket is in its folder a moment before."""
+        try:
+            self.socket().close()
+        except OSError:
+            return False
+        return True
+
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Response:
         return self.call("GET", path, None, headers)
 

@@ -50,7 +50,7 @@ def test_a_daemon_of_the_wheel_serves_the_live_page(unpacked: Path, tmp_path: Pa
         try:
             assert process.stdout is not None
             assert process.stdout.readline().startswith(str(unpacked))
-            until((tmp_path / "api.sock").exists)
+            until(client.is_served)
             responses = {path: client.get(path) for path in PAGE}
         finally:
             process.terminate()
