@@ -18,7 +18,7 @@ from tests.end_to_end.command import COMMAND
 
 IMAGE = ROOT / "docs" / "pool.jpg"
 SCREEN = Screen(1280, 1890)
-SHOWN = (1000, 1476)  # width and height of the picture
+SHOWN = (1000, 1476)  # width and height in the docs
 QUALITY = 78
 CAMERAS = ("gate", "school", "bridge", "market")
 EVERY = 5  # frames of a drawn day
