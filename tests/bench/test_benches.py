@@ -18,7 +18,7 @@ SMALLEST: dict[str, list[str]] = {
     "drain": ["--captures", "20", "--rounds", "1"],
     "features": ["sequence", "--apart", "0.1", "--again", "--starts", "1"],
     "labelled": ["sequence", "--seeds", "1", "--starts", "2", "--repeat", "2", "--join"],
-    "pipeline": ["--rounds", "1", "--frames", "40", "--seconds", "2"],
+    "pipeline": ["--rounds", "1", "--frames", "40", "--seconds", "1"],
     "pool_choice": ["--frames", "300", "--take", "20", "--cameras", "3", "--loss"],
     "pool_engines": ["--images", "40", "--rounds", "1", "--workers", "1", "--empty", "20"],
     "push": ["--rounds", "1", "--frames", "10"],

@@ -82,4 +82,4 @@ def test_damaged_videos_are_read_or_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_many_damaged_videos_are_read_or_refused(tmp_path: Path) -> None:
-    run(tmp_path, 150, 9_000)
+    run(tmp_path, 150, 4_000)

@@ -1,7 +1,6 @@
 """The loop of the demo: what counts as a failure, what the drawn truth is, and both rounds."""
 
 import errno
-import json
 from itertools import islice
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -14,11 +13,9 @@ from agent.cli.demo_chart import Curve, chart
 from agent.cli.demo_failures import FRAMES_APART, failures_of_day
 from agent.cli.street_day import FPS, StreetObject, _actors, day_of_street
 from agent.cli.street_drawing import HEIGHT, WIDTH
-from agent.dataset.reviews import check_review
 from agent.domain import Box, Detection
 from agent.errors import AgentError
-from agent.selection.feedback import parse_feedback
-from tests.end_to_end.command import call, here
+from tests.end_to_end.command import here
 
 CAR = StreetObject(4, "car", (100.0, 100.0, 200.0, 150.0))
 
@@ -99,32 +96,6 @@ def test_the_loop_needs_the_drawn_street(tmp_path: Path) -> None:
 
     assert answer.returncode == 78
     assert "nobody knows what is in it" in answer.stderr
-
-
-@pytest.mark.slow
-def test_the_second_round_finds_more_distinct_failures_a_credit(tmp_path: Path) -> None:
-    answer = call(tmp_path, "demo", "--loop", "--dir", "demo")
-
-    assert answer.returncode == 0, answer.stderr
-    rows = [line for line in answer.stdout.splitlines() if line.count("│") > 4]
-    demo = tmp_path / "demo"
-    lines = [json.loads(line) for line in (demo / "reviews-1.jsonl").read_text().splitlines()]
-    for line in lines:
-        check_review(line)
-    feedback = parse_feedback((demo / "feedback.json").read_bytes())
-    assert feedback.captures == len(lines) == 20
-    records = [json.loads(p.read_text()) for p in (demo / "round-2" / "records").iterdir()]
-    assert {record["feedback"] for record in records} == {feedback.sha256}
-    assert len(list((demo / "dataset" / "images").iterdir())) == 40
-    assert (demo / "evaluation.html").read_text("utf-8").startswith("<!doctype html>")
-    ends = [each.text or "" for each in ET.parse(demo / "loop.svg").iter()]
-    found = {
-        name: next(int(text.split()[0]) for text in ends if text.endswith(name))
-        for name in ("round one", "with feedback", "without feedback")
-    }
-    assert rows
-    assert found["with feedback"] > found["round one"]
-    assert found["with feedback"] > found["without feedback"]
 
 
 def test_a_folder_that_is_not_empty_is_left_as_it_is(tmp_path: Path) -> None:

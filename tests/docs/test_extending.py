@@ -82,7 +82,7 @@ def test_the_tests_of_the_page_and_of_the_contracts_pass(copy: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", AFFECTED)
 def test_all_tests_of_an_affected_folder_pass(copy: Path, folder: str) -> None:
-    run_tests(copy, f"tests/{folder}")
+    run_tests(copy, "-m", "not slow and not hypothesis", f"tests/{folder}")
 
 
 def test_its_code_keeps_the_rules_of_ruff(copy: Path) -> None:

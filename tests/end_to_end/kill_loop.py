@@ -1,9 +1,9 @@
 """Starts the real daemon again and again, and kills each at a random moment.
 
-A start of the command costs a second of imports, two hundred of them more than the whole proof
-may take. So one process imports once and forks: each child opens the spool, loads the model, runs
-the wired daemon on its settings, and dies by SIGKILL. The only difference to `capture-agent run`
-is that the first upload is not delayed by up to 5 s, which no child would live to see.
+A start of the command costs a second of imports, a hundred of them as much as the whole proof. So
+one process imports once and forks: each child opens the spool, loads the model, runs the wired
+daemon on its settings, and dies by SIGKILL. The only difference to `capture-agent run` is that the
+first upload is not delayed by up to 5 s, which no child would live to see.
 
 Half of the lives end at a moment that is uniform between birth and three times what a life needs
 to store its first capture, which three lives show at the start. On a machine that has become

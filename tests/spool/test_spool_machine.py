@@ -179,12 +179,11 @@ def test_random_actions_break_no_promise() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
 def test_many_random_actions_break_no_promise() -> None:
     run_state_machine_as_test(
         SpoolMachine,
         settings=settings(
-            max_examples=1500,
+            max_examples=500,
             stateful_step_count=60,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -51,7 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         images = made(Path(folder) / "images", options.images)
         memory = throughput(Path(folder), images, options.workers, options.rounds)
-        overhead(Path(folder), options.empty)
+        overhead(Path(folder), options.workers, options.empty)
         for name, peak in memory.items():
             print(f"memory, {name}: " + ", ".join(f"{who} {mb} MB" for who, mb in peak.items()))
 
@@ -109,9 +109,9 @@ def throughput(
     return memory
 
 
-def overhead(folder: Path, count: int) -> None:
+def overhead(folder: Path, numbers: Sequence[int], count: int) -> None:
     """Print the second table."""
-    for workers in (1, 2):
+    for workers in numbers:
         for name, engine in engines(workers):
             seconds = []
             for items in (1, count):
