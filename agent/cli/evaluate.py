@@ -109,6 +109,10 @@ def evaluate(
 
 def _require_random(records: "Records", directory: Path) -> None:
     if not records:
+        if not directory.is_dir():
+            raise ConfigurationError(
+                f"cannot evaluate {printable(directory)}: there is no such folder"
+            )
         raise ConfigurationError(
             f"cannot evaluate: there are no captures in {printable(directory)}; give the folder "
             "that holds images/ and records/"

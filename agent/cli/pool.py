@@ -178,7 +178,7 @@ def _show(report: dict[str, Any], out: str, *, ids: bool) -> None:
             for problem in source["problems"][:_MOST_NAMED]:
                 print(f"  {printable(problem, _LONGEST)}")
         if others := _other_files(source["passed_over"]):
-            print(f"{source['source']}: passed over {others}, which are not read")
+            print(f"{source['source']}: passed over files that are not read: {others}")
     images, cameras = (
         f"{count:,} {word}{'s' * (count != 1)}"
         for count, word in ((report["images"], "image"), (len(report["cameras"]), "camera"))
@@ -207,7 +207,7 @@ def _show_left_out(report: dict[str, Any]) -> None:
         f"{report[name]:,} {words}"
         for name, words in (
             ("shown_before", "chosen before"),
-            ("near_duplicates", "near-duplicates"),
+            ("near_duplicates", f"near-duplicate{'s' * (report['near_duplicates'] != 1)}"),
             ("unusable", "black, covered or frozen"),
         )
         if report[name]

@@ -63,7 +63,8 @@ def merge(
         OSError: The disk refuses. Call it again.
     """
     check_folders(sources, out)
-    sources = [source for source in sources if not is_same(source, out)]
+    by_place = {source.resolve(): source for source in reversed(sources)}  # each folder once
+    sources = [source for source in reversed(by_place.values()) if not is_same(source, out)]
     merged = Merged()
     found = {source: read_captures(source, skipped=merged.problems) for source in sources}
     damaged: list[str] = []

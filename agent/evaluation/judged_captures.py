@@ -58,6 +58,10 @@ def read_judged(directories: Sequence[Path]) -> Judged:
         captures = read_captures(directory, skipped=found.skipped)
         if not captures:
             require_none_skipped(found.skipped)
+            if not directory.is_dir():
+                raise ConfigurationError(
+                    f"cannot learn from {printable(directory)}: there is no such folder"
+                )
             raise ConfigurationError(
                 f"cannot learn from {printable(directory)}: there are no captures in it; give the "
                 "folder that holds images/ and records/"

@@ -244,7 +244,7 @@ def _fewer(
         for count, words in (
             (counts.unusable, "black, covered or frozen"),
             (choice.shown_before, "chosen or labelled before"),
-            (choice.near_duplicates, "near-duplicates"),
+            (choice.near_duplicates, f"near-duplicate{'s' * (choice.near_duplicates != 1)}"),
         )
         if count
     ]

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from agent.domain import EARLIEST_PLAUSIBLE
 from agent.fleet.devices import Condition, Device, Heartbeat, Need, Problem, Reports
 from agent.fleet.needs import (
     CLOCK_OFF_S,
@@ -246,6 +247,8 @@ def _last_status(silent_s: float, last: Sequence[Need], waiting: int) -> str:
 
 
 def _without_heartbeat(name: str, latest: float | None, reports: Reports, now: float) -> Device:
+    if latest is not None and latest < EARLIEST_PLAUSIBLE:  # of an image without a time
+        latest = None
     taken = None if latest is None else max(now - latest, 0.0)
     when = "" if taken is None else f", its latest capture is {show_span(taken)} old"
     if_in_use = "if it should still run, " if (taken or 0.0) > _LONG_S else ""

@@ -58,7 +58,7 @@ def test_reviews_that_one_desk_imports_are_what_another_one_evaluates(
 def test_a_folder_is_taken_as_it_is_written(tmp_path: Path) -> None:
     said = run("evaluate", tmp_path / "nothing").stderr
 
-    assert f"there are no captures in {tmp_path / 'nothing'}" in said
+    assert f"cannot evaluate {tmp_path / 'nothing'}: there is no such folder" in said
 
 
 def test_a_bucket_without_credentials_is_refused(

@@ -120,3 +120,13 @@ def test_where_no_record_is_valid_each_says_which(street: Path) -> None:
         assert run.returncode == 78
         assert f"left out: {REVIEWED + 1}" in run.stderr
         assert capture_id(0) in run.stderr
+
+
+@pytest.mark.parametrize("words", [("evaluate",), ("feedback",), ("dataset", "import")])
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path, words: tuple[str, ...]) -> None:
+    more = [tmp_path] if words[-1] == "import" else []
+
+    run = call_here(*words, tmp_path / "gone", *more, environment={})
+
+    assert run.returncode == 78
+    assert f"{tmp_path / 'gone'}: there is no such folder" in run.stderr

@@ -346,3 +346,12 @@ def test_json_of_the_command(two: tuple[Path, Path], tmp_path: Path) -> None:
     assert done.returncode == 0
     assert (made["captures_added"], made["captures_known"], made["lines_added"]) == (4, 0, 0)
     assert made["renumbered"][str(two[1])] == {"person": [0, 1], "car": [1, 0]}
+
+
+def test_a_folder_that_is_named_twice_is_merged_once(tmp_path: Path) -> None:
+    first = dataset(tmp_path / "first", stored_capture(1))
+    (first / "verdicts.jsonl").write_text("no JSON\n")
+
+    merged = merge([first, first / ".." / "first"], tmp_path / "out", Disk())
+
+    assert (merged.added, len(merged.problems)) == (1, 1)

@@ -323,6 +323,14 @@ def test_a_device_without_a_heartbeat_is_known_from_its_captures() -> None:
     assert "40.0 d old: if it should still run, set" in found.devices[0].sentence
 
 
+def test_captures_without_a_time_say_nothing_of_when_a_device_ran() -> None:
+    """As those that `pool` makes of bare images: they are of 1970."""
+    (found,) = fleet(captured={"pool": 0.0}).devices
+
+    assert found.sentence.startswith("no heartbeat: set AGENT_HEARTBEAT")
+    assert found.since_s is None
+
+
 def test_the_most_urgent_come_first_and_of_these_the_longest() -> None:
     """The order depends on nothing else: not on the order in which the files were read."""
     old: dict[str, Any] = {"oldest_waiting": timestamp(WALL - 9 * DAY), "credits_left": 3.0}

@@ -75,6 +75,10 @@ def import_(
     from agent.files import Disk
     from agent.system import SystemClock
 
+    if not directory.is_dir():
+        raise ConfigurationError(
+            f"cannot import into {printable(directory)}: there is no such folder"
+        )
     if not any((each / "records").is_dir() for each in (directory, *part_folders(directory))):
         raise ConfigurationError(
             f"cannot import: there are no captures in {printable(directory)}; give the folder that "
