@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _ALERTS_SHOWN = 20
 _LARGEST_TARGET = 1_000_000_000
 _FOLDER = "health"  # inside of the dataset
+_TITLE = b"<title>Health of "
 
 
 @console.errors_shown
@@ -72,6 +73,8 @@ def health(
     from agent.files import is_disk_full
 
     console.require_replaceable(report, "--report", console.HTML)
+    if out is not None:
+        console.require_replaceable(out / check.PAGE, "--out", _TITLE)
     terms = check.HealthTerms(targets_of(target or []), _zone(timezone))
     try:
         found, written = _checked(directory, terms, out=out, report=report, is_read=as_json)

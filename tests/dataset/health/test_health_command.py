@@ -85,3 +85,17 @@ def test_a_file_that_is_no_page_is_never_replaced(dataset: Path) -> None:
     assert done.returncode == 78
     assert "was not written by this command" in done.stderr
     assert reviews.read_bytes() == before
+
+
+def test_the_page_of_another_program_is_not_replaced(dataset: Path, tmp_path: Path) -> None:
+    page = tmp_path / "site" / "index.html"
+    page.parent.mkdir()
+    page.write_text("<!doctype html><title>Our site</title>")
+
+    refused = call_here("dataset", "health", dataset, "--out", page.parent, environment={})
+    call_here("dataset", "health", dataset, "--out", tmp_path / "own", environment={})
+    again = call_here("dataset", "health", dataset, "--out", tmp_path / "own", environment={})
+
+    assert (refused.returncode, again.returncode) == (78, 0)
+    assert "was not written by this command" in refused.stderr
+    assert "Our site" in page.read_text()
