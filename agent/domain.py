@@ -425,6 +425,7 @@ class EncodedImage:
     media_type: str = "image/jpeg"
     encoded_by: EncodedBy = EncodedBy.AGENT
     hidden: tuple[HiddenPart, ...] = ()
+    sha256: str = ""  # hex digest of `data` where it is known; empty = not computed yet
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,12 +43,11 @@ class FeatureMap:
         if not boxes:
             return []
         if self._mean is None:
-            frame = self._letterbox.frame
-            left, top = self._letterbox.origin
-            whole = Box(left, top, left + frame.width, top + frame.height)
-            [self._mean] = self._averages([whole])
+            *averages, self._mean = self._averages([*boxes, self._whole_frame()])
+        else:
+            averages = self._averages(boxes)
         with np.errstate(all="ignore"):  # a damaged model returns anything
-            found = [grouped(each - self._mean) for each in self._averages(boxes)]
+            found = [grouped(each - self._mean) for each in averages]
             lengths = [math.sqrt(each.dot(each)) for each in found]
             return [
                 # NaN has no length either.
@@ -60,12 +59,9 @@ class FeatureMap:
 
     def _averages(self, boxes: Sequence[Box]) -> list[FloatArray]:
         """Return the mean of each channel over each box, at least over the area of one cell."""
-        letterbox, values = self._letterbox, self._values
+        letterbox, values, frame = self._letterbox, self._values, self._letterbox.frame
         _, rows, columns = values.shape
-        scale = [
-            letterbox.resized.width / letterbox.frame.width,
-            letterbox.resized.height / letterbox.frame.height,
-        ]
+        scale = [letterbox.resized.width / frame.width, letterbox.resized.height / frame.height]
         cell = [letterbox.input.width / columns, letterbox.input.height / rows]
         corners = [(each.x_min, each.y_min, each.x_max, each.y_max) for each in boxes]
         sides = np.array(corners, np.float64)
@@ -73,13 +69,15 @@ class FeatureMap:
         sides *= scale * 2
         sides += [letterbox.left, letterbox.top] * 2
         sides /= cell * 2
-        across = _weights(sides[:, 0], sides[:, 2], columns)
-        down = _weights(sides[:, 1], sides[:, 3], rows)
         found = []
-        for (left, wide), (top, high) in zip(across, down, strict=True):
-            part = values[:, top : top + len(high), left : left + len(wide)]
+        for (first, wide), (above, high) in _weights(sides, columns, rows):
+            part = values[:, above : above + len(high), first : first + len(wide)]
             found.append(np.asarray(np.einsum("cyx,y,x->c", part, high, wide), np.float32))
         return found
+
+    def _whole_frame(self) -> Box:
+        frame, (left, top) = self._letterbox.frame, self._letterbox.origin
+        return Box(left, top, left + frame.width, top + frame.height)
 
 
 def grouped(feature: FloatArray) -> FloatArray:
@@ -92,17 +90,22 @@ def grouped(feature: FloatArray) -> FloatArray:
     return np.asarray(np.add.reduceat(feature, begins) / counts, np.float32)
 
 
+_Stretch = tuple[int, FloatArray]
+"""The first cell of a stretch of an axis, and the share of each of its cells; their sum is 1."""
+
+
 def _weights(
-    begin: NDArray[np.float64], end: NDArray[np.float64], cells: int
-) -> Iterator[tuple[int, FloatArray]]:
-    """Yield the first cell of each stretch and the share of each of its cells; they sum up to 1.
+    sides: NDArray[np.float64], columns: int, rows: int
+) -> Iterator[tuple[_Stretch, _Stretch]]:
+    """Yield the stretches of each box, across and down.
 
     Args:
-        begin: In cells, from 0 to `cells`.
-        end: At least `begin`; a stretch of less than one cell is widened to one.
-        cells: Of the map, at least 1.
+        sides: `[n, 4]` in cells, `xyxy`; a box of less than one cell is widened to one.
+        columns: Of the map, at least 1.
+        rows: Of the map, at least 1.
     """
-    begin, end = (np.minimum(np.maximum(each, 0.0), float(cells)) for each in (begin, end))
+    cells = np.array([columns, rows], np.float64)
+    begin, end = (np.minimum(np.maximum(each, 0.0), cells) for each in (sides[:, :2], sides[:, 2:]))
     middle = np.minimum(np.maximum((begin + end - 1) / 2, 0.0), cells - 1.0)
     is_short = end - begin < 1
     begin, end = np.where(is_short, middle, begin), np.where(is_short, middle + 1, end)
@@ -110,13 +113,19 @@ def _weights(
     lasts = np.minimum(cells, np.ceil(end)).astype(np.intp)
     heads = (firsts + 1) - begin.astype(np.float32)
     tails = end.astype(np.float32) - (lasts - 1)
-    for first, last, head, tail in zip(
-        firsts.tolist(), lasts.tolist(), heads.tolist(), tails.tolist(), strict=True
-    ):
-        if last - first == 1:
-            yield first, np.ones(1, np.float32)
-            continue
-        # All but the ends are whole cells.
-        parts = np.array([head, *[1.0] * (last - first - 2), tail], np.float32)
+    stretches = [
+        (first, _shares(last - first, head, tail))
+        for first, last, head, tail in zip(
+            *(each.ravel().tolist() for each in (firsts, lasts, heads, tails)), strict=True
+        )
+    ]
+    return zip(stretches[::2], stretches[1::2], strict=True)
+
+
+def _shares(count: int, head: float, tail: float) -> FloatArray:
+    """Return the shares of cells of which all but the ends are whole."""
+    parts = np.ones(count, np.float32)
+    if count > 1:
+        parts[0], parts[-1] = head, tail
         parts /= np.add.reduce(parts)
-        yield first, parts
+    return parts

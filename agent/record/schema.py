@@ -130,7 +130,7 @@ def image_facts(image: EncodedImage) -> dict[str, Any]:
         "height": image.height,
         "media_type": image.media_type,
         "bytes": len(image.data),
-        "sha256": hashlib.sha256(image.data).hexdigest(),
+        "sha256": image.sha256 or hashlib.sha256(image.data).hexdigest(),
         "encoded_by": image.encoded_by,
     }
 

@@ -39,15 +39,15 @@ class CameraRules:
     def of_single_image(self) -> "CameraRules":
         """Return the same rules before their first frame, for an image without neighbours.
 
-        Without the temporal ones, and sharing those of frozen classes, which keep nothing of what
-        they see.
+        Without those that have nothing to compare it with: the temporal ones, and those that count
+        frames. Rules of frozen classes are shared: they keep nothing of what they see.
         """
         return CameraRules(
             self._plan,
             tuple(
                 rule if _keeps_nothing(type(rule)) else self._made(rule.name)
                 for rule in self._rules
-                if not rule.is_temporal
+                if not (rule.is_temporal or _counts_frames(type(rule)))
             ),
         )
 
@@ -81,8 +81,13 @@ class CameraRules:
 
 
 @cache
+def _counts_frames(rule: type[Rule]) -> bool:
+    return hasattr(rule, "counts_frames")
+
+
+@cache
 def _keeps_nothing(rule: type[Rule]) -> bool:
     """Whether a rule says the same of a frame whatever it saw before."""
-    if hasattr(rule, "memory") or hasattr(rule, "counts_frames"):
+    if hasattr(rule, "memory"):
         return False
     return is_dataclass(rule) and bool(rule.__dataclass_params__.frozen)

@@ -108,9 +108,10 @@ def crops(grey: Grey, pixels: Pixels, boxes: FloatArray) -> list[Crop]:
     regions = grown(boxes)
     if not is_small.all():
         found[~is_small] = _means(grey, regions[~is_small])
-    green = pixels[:, :, 1]
-    parts = [_sampled(green, regions[is_small], part).astype(np.uint16) for part in (0.25, 0.75)]
-    found[is_small] = (parts[0] + parts[1]) // 2
+    if is_small.any():
+        green, small = pixels[:, :, 1], regions[is_small]
+        parts = [_sampled(green, small, part).astype(np.uint16) for part in (0.25, 0.75)]
+        found[is_small] = (parts[0] + parts[1]) // 2
     return [each.tobytes() for each in found]
 
 
@@ -149,10 +150,8 @@ def _means(image: NDArray[np.uint8], regions: FloatArray) -> NDArray[np.uint8]:
     y = (regions[:, 1:2] + steps * (regions[:, 3:] - regions[:, 1:2])) * height
     left, right = _edges(x, width)
     top, bottom = _edges(y, height)
-    used = image[top.min() : bottom.max()]
-    sums = cv2.integral(used[:, left.min() : right.max()])
-    top, bottom = (each[:, :, None] - top.min() for each in (top, bottom))
-    left, right = (each[:, None] - left.min() for each in (left, right))
+    top, bottom, left, right = top[:, :, None], bottom[:, :, None], left[:, None], right[:, None]
+    sums = cv2.integral(image)
     total = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
     means = total // ((bottom - top) * (right - left))
     return np.asarray(means, np.uint8)

@@ -87,6 +87,10 @@ def test_metadata_between_two_scans_is_taken_out() -> None:
     assert found.jpeg == keepable(image, width=WIDTH, height=HEIGHT)
 
 
+def test_a_file_without_anything_to_take_out_is_kept_itself() -> None:
+    assert keepable(PLAIN, width=WIDTH, height=HEIGHT) is PLAIN
+
+
 def without(image: bytes, marker: int) -> bytes:
     at = image.index(bytes([0xFF, marker]))
     length = int.from_bytes(image[at + 2 : at + 4])

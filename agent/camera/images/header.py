@@ -1,5 +1,6 @@
 """Reads what an image file states about itself, before anything is decoded. Pure."""
 
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -78,6 +79,7 @@ def read_header(data: bytes | memoryview) -> ImageHeader:
 _JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF markers
 _JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
 _JPEG_SCAN, _JPEG_END, _JPEG_APP1 = 0xDA, 0xD9, 0xE1
+_JPEG_MARK = re.compile(rb"\xff+")  # with fill bytes
 _EXIF = b"Exif\0\0"
 _BMP_OLD = 12  # bytes of the first header version
 _PNG_CHUNKS_MAX = 10_000
@@ -86,24 +88,22 @@ _PNG_CHANNELS = {0: 1, 2: 3}  # by colour type; a palette may have alpha
 
 def _jpeg(data: memoryview) -> ImageHeader:
     """Find the frame header as libjpeg does: bytes between markers are passed over."""
-    at, tags, held = 2, Directory(), bytes(data)
-    while True:
-        at = held.index(0xFF, at)
-        while held[at] == 0xFF:  # noqa: PLR2004 (fill bytes)
-            at += 1
-        marker = held[at]
-        at += 1
+    at, tags = 2, Directory()
+    while (mark := _JPEG_MARK.search(data, at)) is not None:
+        marker = data[mark.end()]
+        at = mark.end() + 1
         if marker in (_JPEG_SCAN, _JPEG_END):
             raise ValueError("no frame header")
         if marker == 0 or marker in _JPEG_BARE:
             continue
-        [length] = struct.unpack_from(">H", held, at)
+        [length] = struct.unpack_from(">H", data, at)
         if marker in _JPEG_SIZES:
-            height, width = struct.unpack_from(">HH", held, at + 3)
+            height, width = struct.unpack_from(">HH", data, at + 3)
             return ImageHeader(ImageFormat.JPEG, width, height, tags)
-        if marker == _JPEG_APP1 and held[at + 2 : at + 8] == _EXIF and tags == Directory():
+        if marker == _JPEG_APP1 and data[at + 2 : at + 8] == _EXIF and tags == Directory():
             tags = _exif(data[at + 8 : at + length])
         at += length
+    raise ValueError("no frame header")
 
 
 def _png(data: memoryview) -> ImageHeader:

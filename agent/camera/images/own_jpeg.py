@@ -40,7 +40,8 @@ def keepable(data: bytes, *, width: int, height: int) -> bytes | None:
     """Return a camera's JPEG as it may be stored in place of its decoded pixels, or None.
 
     The returned file decodes to the same pixels in every bit. What is not needed for that is taken
-    out: EXIF, positions, comments, thumbnails, and what stands after the end.
+    out: EXIF, positions, comments, thumbnails, and what stands after the end. Without any of these
+    it is `data` itself.
 
     None if the file is not a colour JPEG of 8 bits and of this size, if it is incomplete, or if it
     lacks what other programs need: some devices leave out the Huffman tables. An orientation in
@@ -73,8 +74,10 @@ def _stripped(data: bytes, width: int, height: int) -> bytes | None:
                 return None
             kept.append(data[at : end.start()])
             at = end.start()
-    complete = {_SCAN, _HUFFMAN, _QUANTIZATION} <= seen and seen & _FRAMES
-    return b"".join([*kept, END]) if complete else None
+    if not ({_SCAN, _HUFFMAN, _QUANTIZATION} <= seen and seen & _FRAMES):
+        return None
+    found = b"".join([*kept, END])
+    return data if found == data else found
 
 
 def _segment(data: bytes, at: int) -> _Segment:

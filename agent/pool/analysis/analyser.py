@@ -77,7 +77,10 @@ class PoolAnalyser:
             id=image.id,
             is_blank=is_blank(grey),
         )
-        return parts.rows.row(found, parts.encoder.encode(observation, found.named))
+        stored = parts.encoder.encode(observation, found.named)
+        if stored.data is image.frame.jpeg:
+            stored = replace(stored, sha256=image.jpeg_sha256)
+        return parts.rows.row(found, stored)
 
     def _capture(self, item: PoolItem) -> PoolRow:
         """Return the row of a capture: with its record's suspects, where they are of this model."""

@@ -28,6 +28,7 @@ class PoolImage:
     id: str
     """Of the capture that it becomes. Its content alone decides it: copies of an image are one."""
     is_timed: bool  # the image states when it was taken
+    jpeg_sha256: str  # hex digest of `frame.jpeg` where that is the file unchanged; else empty
 
     @property
     def boot(self) -> str:
@@ -54,7 +55,13 @@ def pool_image(item: PoolItem, data: bytes, masks: Sequence[CameraMask] = ()) ->
         monotonic_ns=int(at * 1e9),
         jpeg=image.jpeg,
     )
-    return PoolImage(masked(frame, masks), content_id(data, taken_at or 0.0), stated is not None)
+    digest = hashlib.sha256(data)
+    return PoolImage(
+        masked(frame, masks),
+        _id(digest.digest(), taken_at or 0.0),
+        stated is not None,
+        digest.hexdigest() if image.jpeg is data else "",
+    )
 
 
 def masked(frame: Frame, masks: Sequence[CameraMask]) -> Frame:
@@ -68,7 +75,11 @@ def masked(frame: Frame, masks: Sequence[CameraMask]) -> Frame:
 
 def content_id(content: bytes, at: float) -> str:
     """Return the id of a capture by its content; `at` is in seconds since 1970."""
-    return uuid7(at, int.from_bytes(hashlib.sha256(content).digest()[:_CHANCE_BYTES]))
+    return _id(hashlib.sha256(content).digest(), at)
+
+
+def _id(digest: bytes, at: float) -> str:
+    return uuid7(at, int.from_bytes(digest[:_CHANCE_BYTES]))
 
 
 class _OneFrame:
