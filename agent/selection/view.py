@@ -17,6 +17,9 @@ _DIGITS = 4  # of normalized coordinates: a fifth of a pixel at 1080p
 _MOST_NUMBERS = 256  # of a feature
 _CROP_BYTES = CROP_SIDE * CROP_SIDE
 
+NormalizedBox = tuple[float, float, float, float]
+"""`xyxy`, 0 to 1 of the frame."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -26,7 +29,7 @@ class Place:
     rule: str = ""  # of an event of the whole frame
     label: str = ""
     track: int | None = None
-    box: tuple[float, float, float, float] | None = None  # normalized; None = the whole frame
+    box: NormalizedBox | None = None  # None = the whole frame
     crop: Crop | None = field(default=None, repr=False)
     feature: Feature | None = field(default=None, compare=False, repr=False)
 
@@ -92,6 +95,17 @@ class View:
         return replace(self, at=-inf)
 
 
+@dataclass(frozen=True, slots=True)
+class Appearance:
+    """What a frame and its suspects look like; lists are in the order of the suspects."""
+
+    boxes: Sequence[NormalizedBox | None]  # not rounded; None = the whole frame
+    crops: Sequence[Crop | None]
+    features: Sequence[Feature | None]
+    digest: str  # of the thumbnail: equal for equal images
+    source: str  # of the features; those of another source cannot be compared
+
+
 def _place(
     p: float,
     rule: str,
@@ -149,9 +163,31 @@ def view_of(
 
     Nothing recognizable of the labels in `redact` is in it: the spool keeps it as text.
     """
-    frame = observation.frame
-    height, width = frame.pixels.shape[:2]
-    boxes = [
+    found = appearance_of(observation, suspects, redact)
+    places = tuple(
+        Place(
+            each.p,
+            each.rule if box is None and each.track is not None else "",
+            each.label,
+            each.track,
+            rounded(box) if box is not None else None,
+            crop,
+            feature,
+        )
+        for each, box, crop, feature in zip(
+            suspects, found.boxes, found.crops, found.features, strict=True
+        )
+    )
+    camera = observation.frame.camera
+    return View(camera, now, bits, found.digest, places, run, found.source)
+
+
+def appearance_of(
+    observation: Observation, suspects: Sequence[Suspect], redact: Collection[str] = ()
+) -> Appearance:
+    """Return what a frame and its suspects look like; see `view_of`."""
+    height, width = observation.frame.pixels.shape[:2]
+    boxes: list[NormalizedBox | None] = [
         (
             each.box.x_min / width,
             each.box.y_min / height,
@@ -164,40 +200,26 @@ def view_of(
     ]
     hidden = _touching(suspects, redacted_parts(observation, redact, suspects))
     with_box = [n for n, box in enumerate(boxes) if box is not None]
-    found: dict[int, Crop] = {}
+    cut: list[Crop | None] = [None] * len(suspects)
     digest = ""
     if observation.grey is not None:
         if with_box:
             array = np.array([boxes[n] for n in with_box], np.float32)
-            cut = crops(observation.grey, frame.pixels, array)
-            found = {
-                n: coarse(crop) if n in hidden else crop
-                for n, crop in zip(with_box, cut, strict=True)
-            }
+            found = crops(observation.grey, observation.frame.pixels, array)
+            for n, crop in zip(with_box, found, strict=True):
+                cut[n] = coarse(crop) if n in hidden else crop
         digest = blake2b(observation.grey.tobytes(), digest_size=8).hexdigest()
     maker = observation.features
-    features: dict[int, Feature | None] = {}
+    features: list[Feature | None] = [None] * len(suspects)
     if maker is not None:
         shown = [n for n in with_box if n not in hidden]
         made = maker.features_of([box for n in shown if (box := suspects[n].box) is not None])
-        features = dict(zip(shown, made, strict=True))
-    places = tuple(
-        Place(
-            each.p,
-            each.rule if box is None and each.track is not None else "",
-            each.label,
-            each.track,
-            rounded(box) if box is not None else None,
-            found.get(n),
-            features.get(n),
-        )
-        for n, (each, box) in enumerate(zip(suspects, boxes, strict=True))
-    )
-    source = maker.source if maker is not None else ""
-    return View(frame.camera, now, bits, digest, places, run, source)
+        for n, feature in zip(shown, made, strict=True):
+            features[n] = feature
+    return Appearance(boxes, cut, features, digest, maker.source if maker is not None else "")
 
 
-def rounded(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+def rounded(box: NormalizedBox) -> NormalizedBox:
     """Return a normalized box as views compare and write it."""
     x_min, y_min, x_max, y_max = (round(each, _DIGITS) for each in box)
     return x_min, y_min, x_max, y_max

@@ -128,9 +128,7 @@ class PoolAnalyser:
             features = self._prediction(frame).features
         observation = replace(observation, grey=grey, model=parts.detector.info, features=features)
         bits = difference_hash(grey)
-        view, suspects = seen(
-            observation, named, thresholds, bits=bits, at=record.at, redact=parts.plan.redact
-        )
+        looks, suspects = seen(observation, named, thresholds, parts.plan.redact)
         quality = quality_alone(grey)
         height, width = frame.pixels.shape[:2]
         return PoolRow(
@@ -140,11 +138,11 @@ class PoolAnalyser:
             width=width,
             height=height,
             bits=bits,
-            digest=view.digest,
+            digest=looks.digest,
             is_degraded=quality.is_degraded,
             is_unusable=quality.is_unusable or is_blank(grey),
             suspects=suspects,
-            source=view.source,
+            source=looks.source,
         )
 
 

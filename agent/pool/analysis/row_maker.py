@@ -17,7 +17,7 @@ from agent.selection.chances import with_sides
 from agent.selection.image_quality import ImageQuality
 from agent.selection.plan import SelectionPlan
 from agent.selection.suspects import MOST_NAMED
-from agent.selection.view import View, view_of
+from agent.selection.view import Appearance, appearance_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,8 @@ class RowMaker:
         named = bounded(found.named)
         if image is None:
             image = self._encoder.described(observation, named)
-        view, suspects = seen(
-            observation,
-            named,
-            self._plan.thresholds,
-            bits=found.bits,
-            at=found.at,
-            redact=self._plan.redact,
-        )
-        name = found.id or content_id(f"{frame} {view.digest}".encode(), found.at)
+        looks, suspects = seen(observation, named, self._plan.thresholds, self._plan.redact)
+        name = found.id or content_id(f"{frame} {looks.digest}".encode(), found.at)
         facts = self._record(found, name, named, image)
         return PoolRow(
             key=found.key,
@@ -73,11 +66,11 @@ class RowMaker:
             height=height,
             sha256=facts["image"]["sha256"] if image.data else "",
             bits=found.bits,
-            digest=view.digest,
+            digest=looks.digest,
             is_degraded=found.quality.is_degraded,
             is_unusable=found.quality.is_unusable or found.is_blank,
             suspects=suspects,
-            source=view.source,
+            source=looks.source,
             record=record_text(facts),
         )
 
@@ -94,14 +87,10 @@ def seen(
     observation: Observation,
     named: Sequence[Suspect],
     thresholds: Thresholds,
-    *,
-    bits: int | None,
-    at: float,
     redact: Sequence[str],
-) -> tuple[View, tuple[RowSuspect, ...]]:
-    """Return what a frame shows of all suspects, and these in the form of a row."""
-    view = view_of(observation, named, bits=bits, now=at, redact=redact)
-    height, width = observation.frame.pixels.shape[:2]
+) -> tuple[Appearance, tuple[RowSuspect, ...]]:
+    """Return what a frame and all suspects look like, and these in the form of a row."""
+    looks = appearance_of(observation, named, redact)
     sides = with_sides(named, observation, thresholds)
     suspects = tuple(
         RowSuspect(
@@ -109,22 +98,17 @@ def seen(
             side,
             suspect.p,
             suspect.label,
-            None
-            if suspect.box is None
-            else (
-                suspect.box.x_min / width,
-                suspect.box.y_min / height,
-                suspect.box.x_max / width,
-                suspect.box.y_max / height,
-            ),
+            box,
             suspect.track,
             suspect.reason,
-            place.crop,
-            place.feature,
+            crop,
+            feature,
         )
-        for (suspect, side), place in zip(sides, view.places, strict=True)
+        for (suspect, side), box, crop, feature in zip(
+            sides, looks.boxes, looks.crops, looks.features, strict=True
+        )
     )
-    return view, suspects
+    return looks, suspects
 
 
 def bounded(named: Sequence[Suspect]) -> Sequence[Suspect]:
