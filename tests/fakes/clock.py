@@ -60,10 +60,19 @@ class FastClock:
 
     def __init__(self, factor: float) -> None:
         self._factor = factor
-        self._started = time.monotonic()
+        self._since = self._started = time.monotonic()
+        self._before = 0.0  # what had passed when the factor was given
+
+    def run_at(self, factor: float) -> None:
+        """Run so many times as fast as the real one from now on; at 0 it stands still."""
+        self._before, self._since = self._passed(), time.monotonic()
+        self._factor = factor
 
     def monotonic(self) -> float:
-        return self._factor * time.monotonic()
+        return self._started + self._passed()
 
     def wall(self) -> float:
-        return WALL + self._factor * (time.monotonic() - self._started)
+        return WALL + self._passed()
+
+    def _passed(self) -> float:
+        return self._before + self._factor * (time.monotonic() - self._since)

@@ -197,7 +197,8 @@ def test_a_disk_that_hangs_blocks_neither_the_watchdog_nor_the_stop(
 def test_a_model_run_that_hangs_is_named_and_loses_no_other_frame_at_a_stop(
     spool: Spool, log: Recorder
 ) -> None:
-    agent = WholeAgent(recording(10), spool, log, clock=FastClock(10))
+    clock = FastClock(10)
+    agent = WholeAgent(recording(10), spool, log, clock=clock)
     detect, hanging, let_go = agent.model.detect, Event(), Event()
 
     def hang_on_the_first(pixels: Pixels) -> Prediction:
@@ -213,6 +214,10 @@ def test_a_model_run_that_hangs_is_named_and_loses_no_other_frame_at_a_stop(
     assert hanging.wait(60)
     wait_until(lambda: agent.stats.total()["analysed"] == 9)
     agent.supervisor.stop()
+    wait_until(lambda: "stop overdue" in log.events)
+    clock.run_at(0)
+    wait_until(lambda: spool.counts().get("stored") == 9)
+    clock.run_at(10)
     main.join(60)
     left_behind = agent.supervisor.left_behind
     let_go.set()
