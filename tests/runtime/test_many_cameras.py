@@ -8,13 +8,13 @@ import pytest
 from agent.domain import Frame
 from agent.errors import CameraLost
 from agent.ports import FrameSource
-from agent.runtime.supervisor import STOP_S, ExitCode
+from agent.runtime.supervisor import ExitCode
 from agent.spool.spool import Spool
 from tests.fakes.captures import frame
 from tests.fakes.clock import FastClock
 from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import wait_until
-from tests.runtime.whole_agent import WholeAgent
+from tests.runtime.whole_agent import WholeAgent, stop_beside
 
 CAMERAS = 10
 FASTER = 10
@@ -80,7 +80,8 @@ def test_nine_cameras_do_not_notice_that_the_tenth_hangs(
     pause = Event()
     hung = HungInCall("c9", pause, call)
     sources: dict[str, FrameSource] = {f"c{n}": Camera(f"c{n}", pause) for n in range(CAMERAS - 1)}
-    agent = WholeAgent(sources | {"c9": hung}, spool, log, clock=FastClock(FASTER), stall=5)
+    clock = FastClock(FASTER)
+    agent = WholeAgent(sources | {"c9": hung}, spool, log, clock=clock)
     codes: list[ExitCode] = []
     main = Thread(target=lambda: codes.append(agent.supervisor.run()))
     main.start()
@@ -88,8 +89,7 @@ def test_nine_cameras_do_not_notice_that_the_tenth_hangs(
     frames = {name: newest(agent, name) for name in (*sources, "c9")}
     wait_until(lambda: "camera lost" in log.events)
     wait_until(lambda: all(newest(agent, name) > frames[name] + 10 for name in sources))
-    agent.supervisor.stop()
-    main.join(STOP_S / FASTER + 5)
+    stop_beside(f"camera {hung.name}", agent.supervisor, main, clock=clock, log=log)
     hung.let_go.set()
 
     assert codes == [ExitCode.STOPPED]

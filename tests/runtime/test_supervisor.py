@@ -20,7 +20,7 @@ from tests.fakes.clock import FastClock, ManualClock
 from tests.fakes.disk.real import HangingDisk
 from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import open_test_spool, store, wait_until
-from tests.runtime.whole_agent import HungCamera, NoRecording, Recording, WholeAgent
+from tests.runtime.whole_agent import HungCamera, NoRecording, Recording, WholeAgent, stop_beside
 from tests.upload.fake_target import FakeTarget
 
 
@@ -145,13 +145,13 @@ def test_a_camera_that_hangs_in_its_driver_does_not_block_the_stop(
     spool: Spool, log: Recorder
 ) -> None:
     camera = HungCamera()
-    agent = WholeAgent(camera, spool, log, clock=FastClock(10))
+    clock = FastClock(10)
+    agent = WholeAgent(camera, spool, log, clock=clock)
     codes: list[ExitCode] = []
     main = Thread(target=lambda: codes.append(agent.supervisor.run()))
     main.start()
     assert camera.reading.wait(60)
-    agent.supervisor.stop()
-    main.join(60)
+    stop_beside("camera gate", agent.supervisor, main, clock=clock, log=log)
     left_behind = agent.supervisor.left_behind
     camera.let_go.set()
 
@@ -260,8 +260,8 @@ def test_a_target_that_hangs_does_not_block_the_stop(
 
     assert codes == [ExitCode.STOPPED]
     overdue = [line for line in log.lines if line["event"] == "stop overdue"]
-    assert "upload " in overdue[0]["workers"]  # whichever of them was given the capture
-    assert "stays on disk and is sent again" in overdue[0]["lost"]
+    [upload] = [line for line in overdue if "upload " in line["workers"]]  # one has the capture
+    assert "stays on disk and is sent again" in upload["lost"]
 
 
 def test_metrics_on_a_dead_mount_block_neither_the_watchdog_nor_the_stop(
@@ -299,8 +299,7 @@ def test_metrics_on_a_dead_mount_block_neither_the_watchdog_nor_the_stop(
     fed = agent.says.said.count("WATCHDOG=1")
     wait_until(lambda: agent.says.said.count("WATCHDOG=1") > fed + 2)
     asked_at = clock.monotonic()
-    supervisor.stop()
-    main.join(60)
+    stop_beside("metrics", supervisor, main, clock=clock, log=log)
     took = clock.monotonic() - asked_at
     let_go.set()
     wait_until(lambda: not supervisor.left_behind)

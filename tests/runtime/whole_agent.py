@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from queue import Queue
-from threading import Event
+from threading import Event, Thread
+from threading import enumerate as threads
 
 from agent.domain import Capture, ClipSpan, Frame, Pixels, Prediction
 from agent.errors import CameraLost
@@ -18,7 +19,7 @@ from agent.runtime.writer import Writer
 from agent.spool.spool import Spool
 from agent.upload.backoff import Backoff
 from tests.fakes.captures import detection, frame
-from tests.fakes.clock import ManualClock
+from tests.fakes.clock import FastClock, ManualClock
 from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import (
     MAKER,
@@ -27,6 +28,7 @@ from tests.runtime.runtime_builders import (
     Says,
     every_frame,
     no_thumbnail,
+    wait_until,
 )
 from tests.upload.fake_target import FakeTarget
 
@@ -57,6 +59,26 @@ class NoRecording(Recording):
 
     def read(self) -> Frame | None:
         raise CameraLost("cannot read recording: not found")
+
+
+STREAM = ("camera ", "inference ", "clips", "writer", "upload ")
+"""How the names of the workers begin that end first."""
+
+
+def stop_beside(
+    hung: str, supervisor: Supervisor, main: Thread, *, clock: FastClock, log: Recorder
+) -> None:
+    """Stop an agent while a worker of this name hangs, and wait for the end.
+
+    Time goes on only while the others have nothing to do: on a slow machine they would be late too.
+    """
+    clock.run_at(0)
+    supervisor.stop()
+    wait_until(lambda: not [t for t in threads() if t.name.startswith(STREAM) and t.name != hung])
+    clock.run_at(10)
+    wait_until(lambda: "stop overdue" in log.events)
+    clock.run_at(0)
+    main.join(60)
 
 
 class HungCamera:
