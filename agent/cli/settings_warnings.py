@@ -21,7 +21,7 @@ _SECRET_LINE = re.compile(
 
 _COMMON_NAMES = frozenset({
     "localhost", "raspberrypi", "ubuntu", "debian", "fedora", "armbian", "dietpi", "beaglebone",
-    "orangepi", "odroid", "openwrt", "buildroot", "alarm",
+    "orangepi", "odroid", "openwrt", "buildroot",
 })  # fmt: skip
 """Host names that images of operating systems come with."""
 

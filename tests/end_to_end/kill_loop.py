@@ -13,6 +13,7 @@ some captures, and each tenth life after it has delivered one.
 Usage: kill_loop.py KILLS LOG
 """
 
+import math
 import os
 import random
 import signal
@@ -63,13 +64,13 @@ def life(log: Path, has_lived: Callable[[], bool]) -> float:
 
 
 def life_until(event: bytes, log: Path, *, count: int = 1, late_s: float = 0.0) -> float:
-    """One that ends some time after its `count`-th line of an event."""
+    """One that ends `late_s` seconds after its `count`-th line of an event."""
     log.touch()
-    end = float("inf")
+    end = math.inf
 
     def has_lived() -> bool:
         nonlocal end
-        if end == float("inf") and lines.read().count(event) >= count:
+        if end == math.inf and lines.read().count(event) >= count:
             end = time.monotonic() + late_s
         lines.seek(before)
         return time.monotonic() >= end

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,23 @@ def test_a_frame_on_which_the_model_fails_is_named_and_never_chosen() -> None:
     assert [row.frame for row in failed] == list(range(10, 250, 15))
     assert failed[0].problem == "cannot analyse the image: the model fails: out of memory"
     assert failed[0].key == f"{clip()}#10"
+
+
+class OverflowingDetector(ConstantDetector):
+    """Returns a number on the first frame that JSON cannot hold."""
+
+    is_first = True
+
+    def detect(self, pixels: Pixels) -> Prediction:
+        found = super().detect(pixels)
+        if not self.is_first:
+            return found
+        self.is_first = False
+        return replace(found, detections=(replace(found.detections[0], corners=((inf, 0.0),) * 4),))
+
+
+def test_a_frame_whose_record_would_have_such_a_number_is_named_and_the_others_go_on() -> None:
+    rows = list(recording_rows(replace(constant_parts(), detector=OverflowingDetector())))
+
+    assert "a number that is not finite" in rows[0].problem
+    assert [row.frame for row in rows if not row.problem] == list(range(5, 250, 5))
