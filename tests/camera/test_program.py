@@ -29,12 +29,13 @@ from agent.errors import CameraLost
 from agent.system import SystemClock
 from tests.camera.mjpeg_server import HEIGHT, WIDTH, jpeg
 from tests.fakes.log import Recorder
+from tests.limits import LIMIT_S
+from tests.runtime.runtime_builders import wait_until
 from tests.spool.small_file_system import skip_or_fail
 
 STALL = 60.0  # for a program that is expected to write
 SHORT = 0.3  # for one that is not
 SHORTEST_FIRST = (SHORT, 10 * SHORT, 100 * SHORT)  # a busy machine may start a program late
-LIMIT_S = 60.0
 Run = Callable[..., LiveCamera]
 
 
@@ -141,9 +142,8 @@ def test_old_frames_of_a_program_do_not_wait(run: Run, tmp_path: Path) -> None:
     camera = run(sh(f"cat {tmp_path}/first; {wait}; cat {tmp_path}/clip; sleep 60"))
     camera.read()
     (tmp_path / "go").touch()
-    until = time.monotonic() + LIMIT_S
-    while connection_of(camera)._frames < 1 + len(images) and time.monotonic() < until:
-        os.sched_yield()
+    program = connection_of(camera)
+    wait_until(lambda: program._frames == 1 + len(images) and program._held is None)
 
     assert np.array_equal(camera.read().pixels, decode_image(images[-1]))
 
