@@ -72,7 +72,8 @@ class FeatureMap:
         found = []
         for (first, wide), (above, high) in _weights(sides, columns, rows):
             part = values[:, above : above + len(high), first : first + len(wide)]
-            found.append(np.asarray(np.einsum("cyx,y,x->c", part, high, wide), np.float32))
+            weights = high[:, None] * wide
+            found.append(np.asarray(np.einsum("cyx,yx->c", part, weights), np.float32))
         return found
 
     def _whole_frame(self) -> Box:
