@@ -1,15 +1,17 @@
 """A random schedule of everything that goes wrong between a spool and an endpoint.
 
 The real spool, uploader, pace and HTTP target on one side; on the other the lying endpoint. Time is
-virtual: only silence of the endpoint is waited for. Everything is drawn from one seed.
+virtual: the time of a request is over when the endpoint is silent. Everything is drawn from a seed.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from math import inf
 from pathlib import Path
 from random import Random
+from threading import local
 
 from agent.domain import Lane, Receipt, StoredCapture
 from agent.errors import TargetUnavailable
@@ -20,10 +22,12 @@ from agent.spool.spool import Spool
 from agent.spool.types import NewCapture, SpoolLimits
 from agent.upload.backoff import REJECTIONS_MAX, Backoff
 from agent.upload.http.options import HttpOptions
+from agent.upload.http.timer_thread import Timer, TimerThread
 from agent.upload.targets.endpoint import EndpointTarget
 from tests.fakes.captures import record_of
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
+from tests.limits import LIMIT_S
 from tests.upload.lying_endpoint import CuttingServer, Endpoint
 
 WORKERS = 3
@@ -33,7 +37,6 @@ LIES = 40
 FAULTY_ROUNDS = 900
 RECOVERY_ROUNDS = 1500  # more than any pause or hold takes
 IDLE_S = 5.0  # what passes while nothing can be done
-TIMEOUT = 0.3
 
 
 class BrokenPromiseError(AssertionError):
@@ -45,16 +48,45 @@ def promise(kept: bool, text: str, *facts: object) -> None:
         raise BrokenPromiseError(f"{text}: {facts}" if facts else text)
 
 
+class Timers(TimerThread):
+    """Timers of requests that end when the test says so.
+
+    By real time a slow endpoint would get a request after the sender has given it up, and the
+    capture was delivered by another.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sender = local()
+        self._calls: dict[str, Callable[[], None]] = {}
+
+    def sending(self, capture_id: str) -> None:
+        """The next timer of this thread is for the request with this capture."""
+        self._sender.capture_id = capture_id
+
+    def set(self, seconds: float, call: Callable[[], None]) -> Timer:
+        del seconds
+        self._calls[self._sender.capture_id] = call
+        return Timer(inf, call)
+
+    def end(self, capture_id: str) -> None:
+        """The time of the request with this capture is over."""
+        self._calls[capture_id]()
+
+
 class Listening:
     """The target, and a word to the endpoint when one of its answers has come through."""
 
-    def __init__(self, target: EndpointTarget, endpoint: Endpoint) -> None:
+    def __init__(self, target: EndpointTarget, endpoint: Endpoint, timers: Timers) -> None:
         self.name = target.name
         self.probe = target.probe
         self._target = target
         self._endpoint = endpoint
+        self._timers = timers
+        target._client._transport._timers = timers
 
     def send(self, capture: StoredCapture) -> Receipt:
+        self._timers.sending(capture.id)
         try:
             return self._target.send(capture)
         except TargetUnavailable as error:
@@ -71,7 +103,8 @@ class Schedule:
     ) -> None:
         self.random = Random(seed)
         self.clock = ManualClock(wall=0.0)
-        self.endpoint = Endpoint(self.random, self.clock)
+        self._timers = Timers()
+        self.endpoint = Endpoint(self.random, self.clock, self._timers.end)
         self.log = Recorder()
         self.evicted: set[str] = set()
         self.put_ids: list[str] = []
@@ -179,14 +212,14 @@ class Schedule:
                 self._url,
                 token="s3cret",
                 clock=self.clock,
-                network=HttpOptions(timeout=TIMEOUT, workers=WORKERS),
+                network=HttpOptions(timeout=LIMIT_S, workers=WORKERS),
             )
         )
         self._pool = self._process.enter_context(ThreadPoolExecutor(WORKERS))
         pace = Backoff(lambda bound: self.random.uniform(0, bound))
         self._uploader = self._make_uploader(
             self.spool,
-            Listening(target, self.endpoint),
+            Listening(target, self.endpoint, self._timers),
             pace,
             stats=Stats(),
             clock=self.clock,

@@ -43,9 +43,11 @@ class FaultyServer:
     ) -> None:
         self.requests: list[Request] = []
         self.connections = 0
+        """After the `with` block: all that were made before its end."""
         self._script = list(script)
         self._tls = tls
         self._stopping = Event()
+        self._last: object = None  # the address of the connection that ends the server
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host or "127.0.0.1", 0), family=family)
         self._threads = [Thread(target=self._accept)]
@@ -60,16 +62,20 @@ class FaultyServer:
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        with self._listener, socket.socket(self._listener.family) as last:
+            address = self._listener.getsockname()
+            last.bind((address[0], 0))
+            self._last = last.getsockname()
+            last.connect(address)
+            self._threads[0].join()
         for thread in self._threads:
             thread.join(60)
 
     def _accept(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
+        while True:
+            connection, address = self._listener.accept()
+            if address == self._last:  # it comes after all others that wait
+                connection.close()
                 return
             self.connections += 1
             thread = Thread(target=self._serve, args=(connection,))

@@ -54,7 +54,10 @@ class HostileServer:
             found = _LENGTH.search(request)
             whole = request.index(b"\r\n\r\n") + 4 + (int(found[1]) if found else 0)
             while len(request) < whole:
-                request += connection.recv(65536)
+                piece = connection.recv(65536)
+                if not piece:
+                    return
+                request += piece
             for piece in self.answer(request):
                 if self._stopping.is_set():
                     return

@@ -6,6 +6,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 from email.utils import formatdate
+from functools import partial
 from random import Random
 from threading import Event, Lock
 
@@ -20,14 +21,32 @@ REJECT = (400, 413, 414, 415, 422, 431)
 PORTAL = b"<!doctype html><html><body>Please log in</body></html>"
 
 
+class Silence(Event):
+    """What a behaviour waits for that is silent: the time of its request is over once it waits."""
+
+    def __init__(self, stopping: Event, end: Callable[[], None]) -> None:
+        super().__init__()
+        self._stopping = stopping
+        self._end: Callable[[], None] | None = end
+
+    def wait(self, timeout: float | None = None) -> bool:
+        end, self._end = self._end, None
+        if end is not None:
+            end()
+        return self._stopping.wait(timeout)
+
+
 class Endpoint:
     """What is stored, and the lies that are told about it.
 
     Some captures it will never take, and some it cannot take as long as it is not `is_truthful`.
-    `delivered` is filled by the test: what the sender let go.
+    `delivered` is filled by the test: what the sender let go. `end_request` ends the time that the
+    request with a capture has; the endpoint calls it instead of being silent for so long.
     """
 
-    def __init__(self, random: Random, clock: ManualClock) -> None:
+    def __init__(
+        self, random: Random, clock: ManualClock, end_request: Callable[[str], None]
+    ) -> None:
         self.is_truthful = False
         self.stored: dict[str, str] = {}
         self.refusals: Counter[str] = Counter()
@@ -42,6 +61,7 @@ class Endpoint:
         self._quiet: tuple[float, int] = (0.0, 0)  # until when, received in which round
         self._random = random
         self._clock = clock
+        self._end_request = end_request
         self._lock = Lock()
         self._lies: list[Callable[[Request, str, str], Behaviour]] = []
         self.change_mood()
@@ -194,8 +214,12 @@ class Endpoint:
     def _silent(self, request: Request, capture_id: str, sha256: str) -> Behaviour:
         if self._random.random() < 0.5:
             self._keep(capture_id, sha256)
-        ways = [faults.silent, faults.trickle_header, faults.trickle_body]
-        return self._random.choice(ways)
+        way = self._random.choice([faults.silent, faults.trickle_header, faults.trickle_body])
+
+        def behave(stream: socket.socket, request: Request, stopping: Event) -> None:
+            way(stream, request, Silence(stopping, partial(self._end_request, capture_id)))
+
+        return behave
 
 
 class CuttingServer(FaultyServer):

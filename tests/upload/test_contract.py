@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -56,7 +56,6 @@ def images_in(directory: Path) -> dict[str, bytes]:
 def http_side(directory: Path) -> Iterator[Side]:
     disk = RefusingDisk()
     receiver = Receiver(Dataset(directory, disk), token=TOKEN)
-    receiver.start()
 
     def refuse() -> None:
         receiver.token = "changed"
@@ -67,9 +66,12 @@ def http_side(directory: Path) -> Iterator[Side]:
     def fix() -> None:
         receiver.token, disk.refuses = TOKEN, None
 
-    with EndpointTarget(receiver.url, token=TOKEN, clock=ManualClock()) as target:
+    with ExitStack() as stack:
+        stack.callback(receiver.stop)
+        receiver.start()
+        target = EndpointTarget(receiver.url, token=TOKEN, clock=ManualClock())
+        stack.enter_context(target)
         yield Side(target, lambda: images_in(directory), fill, refuse, fix)
-    receiver.stop()
 
 
 def directory_side(directory: Path) -> Iterator[Side]:

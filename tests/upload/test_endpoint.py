@@ -3,7 +3,6 @@
 import json
 import socket
 import threading
-import time
 from pathlib import Path
 from threading import Thread
 
@@ -25,6 +24,7 @@ from tests.fakes.clock import ManualClock
 from tests.runtime.runtime_builders import wait_until
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer, response
+from tests.upload.short_limits import require_limit
 
 TOKEN = "s3cret"
 
@@ -277,32 +277,35 @@ def test_retry_after_is_read_on_a_device_that_believes_it_is_1970(
 )
 def test_the_timeout_is_for_the_whole_request(behaviour: faults.Behaviour) -> None:
     """Each byte comes long before a socket's timeout would end the wait for it."""
-    with FaultyServer(behaviour) as server, target_of(server.url, timeout=0.8) as target:
-        began = time.monotonic()
-        with pytest.raises(TargetUnavailable, match=r"no whole response within 0\.8 s"):
-            target.send(stored_capture(1))
+    with FaultyServer(behaviour) as server:
 
-        assert 0.7 < time.monotonic() - began < 30
+        def send(limit: float) -> None:
+            with target_of(server.url, timeout=limit) as target:
+                target.send(stored_capture(1))
+
+        require_limit(send)
 
 
 def test_a_server_that_reads_nothing_meets_the_deadline() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        with (
-            target_of(url, timeout=0.5) as target,
-            pytest.raises(TargetUnavailable, match=r"0\.5 s"),
-        ):
-            target.send(stored_capture(1, b"x" * 20_000_000))
+
+        def send(limit: float) -> None:
+            with target_of(url, timeout=limit) as target:
+                target.send(stored_capture(1, b"x" * 20_000_000))
+
+        require_limit(send)
 
 
 def test_a_handshake_that_never_ends_meets_the_deadline() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
-        with (
-            target_of(url, timeout=0.5) as target,
-            pytest.raises(TargetUnavailable, match=r"0\.5 s"),
-        ):
-            target.probe()
+
+        def probe(limit: float) -> None:
+            with target_of(url, timeout=limit) as target:
+                target.probe()
+
+        require_limit(probe)
 
 
 def test_a_name_that_is_never_resolved_meets_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -653,4 +653,8 @@ def test_imports_one_at_a_time_are_named_waits_and_no_stall(server: LabelStudioS
 def is_served(server: LabelStudioServer, workers: list[Worker], left: int) -> bool:
     """Whether one of the workers that are left imports, and all others wait for their turn."""
     named = "(waits for its turn to import)"
-    return bool(server.importing) and sum(named in one.description for one in workers) == left - 1
+    return (
+        bool(server.importing)
+        and sum(named in one.description for one in workers) == left - 1
+        and sum(not one.ended for one in workers) == left
+    )

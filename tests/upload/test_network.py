@@ -18,6 +18,7 @@ from agent.upload.targets.endpoint import EndpointTarget
 from tests.fakes.captures import stored_capture
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
+from tests.limits import LIMIT_S
 from tests.runtime.runtime_builders import wait_until
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
@@ -225,22 +226,25 @@ def test_name_resolution_that_hangs_is_named_within_the_limit_and_costs_one_thre
     go_on = threading.Event()
 
     def hang(*_: object, **__: object) -> list[object]:
-        go_on.wait(60)
+        go_on.wait(LIMIT_S)
         return []
 
-    before = set(threading.enumerate())
+    before = look_ups()
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     try:
         with target_of("http://hanging.example/upload", HttpOptions(timeout=0.2)) as target:
             for _ in range(5):
                 with pytest.raises(TargetUnavailable, match=r"look-up of its name \(DNS\) hangs"):
                     target.send(stored_capture(1))
-        new = set(threading.enumerate()) - before
-        hung = [thread for thread in new if thread.name == "look up"]
-        assert len(hung) == 1
+        assert len(look_ups() - before) == 1
     finally:
         go_on.set()
-        hung[0].join(60)
+        for hung in look_ups() - before:
+            hung.join(60)
+
+
+def look_ups() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "look up"}
 
 
 def test_after_a_look_up_that_hung_the_name_is_looked_up_again(
@@ -251,19 +255,23 @@ def test_after_a_look_up_that_hung_the_name_is_looked_up_again(
     real = socket.getaddrinfo
 
     def hang(*_: object, **__: object) -> list[object]:
-        go_on.wait(60)
+        go_on.wait(LIMIT_S)
         return []
 
+    before = look_ups()
     with FaultyServer(faults.store) as server:
         monkeypatch.setattr(socket, "getaddrinfo", hang)
-        with target_of(server.url, HttpOptions(timeout=0.2)) as target:
-            with pytest.raises(TargetUnavailable):
-                target.send(stored_capture(1))
-            [hung] = [thread for thread in threading.enumerate() if thread.name == "look up"]
-            monkeypatch.setattr(socket, "getaddrinfo", real)
-            go_on.set()
-            hung.join(60)
+        with (
+            target_of(server.url, HttpOptions(timeout=0.2)) as hasty,
+            pytest.raises(TargetUnavailable),
+        ):
+            hasty.send(stored_capture(1))
+        [hung] = look_ups() - before
+        monkeypatch.setattr(socket, "getaddrinfo", real)
+        go_on.set()
+        hung.join(60)
 
+        with target_of(server.url) as target:
             assert target.send(stored_capture(1)).id == stored_capture(1).id
 
 
@@ -273,7 +281,7 @@ def test_name_resolution_that_hangs_does_not_hold_up_a_stop(
     go_on, ends = threading.Event(), []
 
     def hang(*_: object, **__: object) -> list[object]:
-        go_on.wait(60)
+        go_on.wait(LIMIT_S)
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)

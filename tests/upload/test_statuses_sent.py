@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +49,23 @@ def endpoint(url: str, *, timeout: float = 60.0) -> EndpointTarget:
     return EndpointTarget(url, token="s3cret", clock=ManualClock(), network=network)
 
 
+@contextmanager
+def started(receiver: Receiver) -> Iterator[Receiver]:
+    receiver.start()
+    try:
+        yield receiver
+    finally:
+        receiver.stop()
+
+
 @pytest.mark.parametrize("device", ["gate-07", "a/b ü", "..x", "x" * 128])
 def test_a_receiver_stores_what_an_endpoint_target_sends(tmp_path: Path, device: str) -> None:
-    receiver = Receiver(dataset_at(tmp_path), token="s3cret")
-    receiver.start()
-    with endpoint(f"{receiver.url}?site=7") as target:
+    with (
+        started(Receiver(dataset_at(tmp_path), token="s3cret")) as receiver,
+        endpoint(f"{receiver.url}?site=7") as target,
+    ):
         target.send_status(device, status(device))
         target.send(stored_capture(1))
-    receiver.stop()
     [file] = (tmp_path / DEVICES).iterdir()
     assert checked_status(file.read_bytes())["device"] == device
     assert receiver.captures == 1
@@ -63,13 +73,13 @@ def test_a_receiver_stores_what_an_endpoint_target_sends(tmp_path: Path, device:
 
 def test_the_largest_status_fits_into_the_receiver(tmp_path: Path) -> None:
     cameras = [camera_facts(f"camera-{n}", error="x" * 500) for n in range(76)]
-    receiver = Receiver(dataset_at(tmp_path))
-    receiver.start()
     data = encoded_status(status_facts(cameras=cameras), ABOUT)
     assert STATUS_MAX * 0.8 < len(data) <= STATUS_MAX
-    with endpoint(receiver.url) as target:
+    with (
+        started(Receiver(dataset_at(tmp_path))) as receiver,
+        endpoint(receiver.url) as target,
+    ):
         target.send_status("gate-07", data)
-    receiver.stop()
     assert (tmp_path / DEVICES / "gate-07.json").is_file()
 
 
