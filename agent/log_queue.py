@@ -38,9 +38,13 @@ class LogQueue:
         return self._stream.isatty()
 
     def write(self, text: str) -> int:
-        """Queue a line for the stream, or drop it when too many wait."""
+        """Queue a line for the stream, or drop it when too many wait.
+
+        What the own thread says of dropped lines is not dropped: their number is told only once.
+        """
+        is_own = threading.current_thread() is self._thread
         with self._changed:
-            if len(self._lines) < self._lines_max:
+            if is_own or len(self._lines) < self._lines_max:
                 self._lines.append(text)
                 self._changed.notify_all()
             else:

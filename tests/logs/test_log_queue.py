@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agent.log_queue import LogQueue
 from agent.logs import make_log
+from tests.limits import LIMIT_S
 from tests.logs.log_lines import parse_logfmt
 
 
@@ -16,7 +17,7 @@ def test_lines_arrive_whole_and_in_order() -> None:
     for number in range(500):
         queue.write(f"{number}\n")
 
-    assert queue.close(10)
+    assert queue.close(LIMIT_S)
     assert stream.getvalue() == "".join(f"{number}\n" for number in range(500))
 
 
@@ -36,7 +37,7 @@ def test_a_reader_that_stands_still_costs_lines_and_no_time() -> None:
         text: list[bytes] = []
         reader = threading.Thread(target=take)
         reader.start()
-        assert queue.close(10)
+        assert queue.close(LIMIT_S)
         stream.close()
         reader.join()
 
@@ -46,9 +47,49 @@ def test_a_reader_that_stands_still_costs_lines_and_no_time() -> None:
     assert sum(told) + len(lines) - len(told) == 2000
 
 
+class Held(io.StringIO):
+    """Takes no line before `go_on` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_asked, self.go_on = threading.Event(), threading.Event()
+
+    def write(self, text: str) -> int:
+        self.is_asked.set()
+        assert self.go_on.wait(LIMIT_S)
+        return super().write(text)
+
+
+def test_the_number_of_dropped_lines_arrives_although_the_queue_is_full_again() -> None:
+    stream = Held()
+    queue = LogQueue(stream, lines_max=2)
+
+    def write(*lines: str) -> None:
+        for line in lines:
+            queue.write(f"{line}\n")
+
+    def tell(dropped: int) -> None:
+        if dropped == 5:
+            more = threading.Thread(target=write, args=("fourth", "fifth", "lost"))
+            more.start()
+            more.join()
+        write(f"{dropped} dropped")
+
+    queue.tell_drops(tell)
+    write("first")
+    assert stream.is_asked.wait(LIMIT_S)
+    write("second", "third", *["lost"] * 5)
+    stream.go_on.set()
+
+    assert queue.close(LIMIT_S)
+    assert stream.getvalue().split("\n") == [
+        *("first", "second", "third", "fourth", "fifth", "5 dropped", "1 dropped", "")
+    ]
+
+
 def test_a_stream_that_refuses_loses_lines_and_nothing_else() -> None:
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         queue = LogQueue(full)
         queue.write("lost\n")
 
-        assert queue.close(10)
+        assert queue.close(LIMIT_S)
