@@ -11,6 +11,7 @@ from agent.runtime.application import Application
 from agent.web.limits import LIMITS
 from tests.camera.push.pushed import PushedCamera, image_file, one_pill, predictions_of
 from tests.fakes.api import ApiClient, Response, Serve, ServedApi
+from tests.limits import LIMIT_S
 
 BOUNDARY = "a-boundary"
 FORM = {
@@ -198,20 +199,29 @@ def test_a_body_that_does_not_state_its_length_ends_at_the_limit(served: ServedA
     assert served.unix.post(PATH, image_file(), JPEG).status == 202
 
 
+SLOW = (
+    f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
+    "Content-Length: 100000\r\n\r\n"
+).encode() + bytes(10)
+
+
 def test_a_slow_sender_is_sent_away_and_others_are_served_meanwhile(
     application: Application, serve: Serve
 ) -> None:
-    camera = PushedCamera()
-    served = serve(replace(application, intake=camera.intake), limits=replace(LIMITS, call_s=0.5))
-    slow = served.unix.socket()
-    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
-    slow.sendall(f"{head}Content-Length: 100000\r\n\r\n".encode() + bytes(10))
+    pushed = replace(application, intake=PushedCamera().intake)
+    served = serve(pushed)
+    with served.unix.socket() as slow:
+        slow.sendall(SLOW)
+        assert served.unix.post(PATH, image_file(), JPEG).status == 202
+        slow.setblocking(False)
+        with pytest.raises(BlockingIOError):  # it has no answer yet
+            slow.recv(1000)
+    served.server.close()
 
-    assert served.unix.post(PATH, image_file(), JPEG).status == 202
-    answer = slow.recv(1000)
-
-    assert b" 503 " in answer
-    slow.close()
+    served = serve(pushed, limits=replace(LIMITS, call_s=0.5))
+    with served.unix.socket() as slow:
+        slow.sendall(SLOW)
+        assert b" 503 " in slow.recv(1000)
 
 
 def test_a_sender_that_goes_away_leaves_nothing_behind(
@@ -243,7 +253,7 @@ def test_two_senders_at_once_both_get_answers_and_each_frame_is_whole(
     for sender in senders:
         sender.start()
     for sender in senders:
-        sender.join(60)
+        sender.join(LIMIT_S)
 
     assert [each.status for each in responses] == [202] * 40
     assert sorted(each.json["sequence"] for each in responses) == list(range(40))

@@ -1,11 +1,14 @@
 """The API's share of the processor."""
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.web.executor import CallThreads
 from agent.web.governor import LONGEST_S, GovernedSelector, Governor
+from tests.limits import LIMIT_S
 
 SHARE = 0.2
 
@@ -63,7 +66,8 @@ def test_a_turn_counts_as_long_as_it_lasted(monkeypatch: pytest.MonkeyPatch) -> 
     """Two readings of the clock in the first turn, and three in each further one."""
     used: list[float] = []
     times = iter((1.0, 1.5, 1.75, 1.75, 4.0, 4.5, 4.5, 9.0))
-    monkeypatch.setattr("agent.web.governor.time.monotonic", lambda: next(times))
+    clock = SimpleNamespace(monotonic=lambda: next(times))
+    monkeypatch.setattr("agent.web.governor.time", clock)  # not the clock of other threads
     monkeypatch.setattr(Governor, "used", lambda _, seconds: used.append(seconds))
 
     with GovernedSelector(Governor(SHARE), lambda _: None) as selector:
@@ -83,6 +87,6 @@ def test_calls_in_threads_have_a_share_of_their_own(monkeypatch: pytest.MonkeyPa
 
     results = [threads.submit(sum, (number, 1)) for number in range(2)]
 
-    assert [each.result(10) for each in results] == [1, 2]
+    assert [each.result(LIMIT_S) for each in results] == [1, 2]
     assert pauses == [0.1, 0.05]
     threads.shutdown()

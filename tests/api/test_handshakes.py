@@ -8,7 +8,7 @@ from asyncio.sslproto import SSLProtocol
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from http.client import HTTPSConnection
+from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 
 import pytest
@@ -18,12 +18,12 @@ from agent.runtime.application import Application
 from agent.web import handshakes
 from agent.web.limits import LIMITS
 from agent.web.tls import tls_context
-from tests.fakes.api import Serve, ServedApi
+from tests.fakes.api import Serve, ServedApi, patient
 from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import wait_until
 
 AUTHORITY = trustme.CA()
-FEW = replace(LIMITS, connections=4, address_connections=2)
+FEW = replace(patient(LIMITS), connections=4, address_connections=2)
 
 
 @pytest.fixture
@@ -110,7 +110,14 @@ def test_a_handshake_that_does_not_come_ends_the_connection(
     [client] = silent(served, opened, 1)
 
     assert is_ended(client)
-    assert status(served) == 200
+    wait_until(lambda: responds(served))
+
+
+def responds(served: ServedApi) -> bool:
+    """Whether it answers a call; a busy machine may need longer than a short limit."""
+    with contextlib.suppress(OSError, HTTPException):
+        return status(served) == 200
+    return False
 
 
 def test_the_end_of_the_server_ends_handshakes(

@@ -120,7 +120,7 @@ def test_a_port_that_is_used_is_named() -> None:
 
 
 def test_an_address_that_comes_later_than_the_agent_is_bound_with_a_warning() -> None:
-    listening = listen_at(parse_api("192.0.2.1:8787"))  # RFC 5737: nobody's
+    listening = listen_at(parse_api(f"192.0.2.1:{free_port()}"))  # RFC 5737: nobody's
 
     assert listening.warning == "no network interface has the address 192.0.2.1 yet"
     listening.remove()

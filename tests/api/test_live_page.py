@@ -8,6 +8,9 @@ from dataclasses import replace
 from http.client import HTTPResponse
 from typing import Any
 
+import pytest
+
+from agent.api import live_feed
 from agent.api.detection_feed import DetectionFeed
 from agent.api.live_feed import STATUS_FACTS, LiveFeed
 from agent.api.live_page import page_files
@@ -21,8 +24,9 @@ from agent.web.client_queue import QUEUED
 from agent.web.limits import LIMITS
 from agent.web.page_files import media_type
 from agent.web.recently import Recently
-from tests.fakes.api import Serve
+from tests.fakes.api import Serve, patient
 from tests.fakes.captures import frame, observation
+from tests.limits import LIMIT_S
 from tests.runtime.runtime_builders import MAKER, wait_until
 
 CAR = Detection("car", 0, 0.9, Box(0, 0, 2, 2))
@@ -78,12 +82,19 @@ def with_frames(application: Application) -> Application:
 def next_event(stream: HTTPResponse) -> dict[str, Any]:
     """Return the data of the next event, and `id` where there is one."""
     found: dict[str, Any] = {}
-    while True:
-        line = stream.readline().decode().rstrip("\n")
+    while line := stream.readline().decode():
+        line = line.rstrip("\n")
         if line.startswith("data: "):
             return {**json.loads(line.removeprefix("data: ")), **found}
         if line.startswith("id: "):
             found["id"] = int(line.removeprefix("id: "))
+    raise AssertionError("the stream has ended")
+
+
+def wait_for_head(stream: HTTPResponse) -> None:
+    """Read until the stream is open: events are sent from then on."""
+    while (line := stream.readline()) != b"retry: 2000\n":
+        assert line, "the stream has ended"
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_has_no_inline_script(
@@ -176,8 +187,7 @@ def test_each_frame_is_one_event_that_is_written_once_for_all(
         served.unix.stream("/v1/detections?camera=gate&camera=gate") as three,
     ):
         for stream in (one, two, three):
-            while stream.readline() != b"retry: 2000\n":
-                pass
+            wait_for_head(stream)
         assert analysed
         analysed.tell(Observation(frame(2.0, sequence=5), (CAR,)))
         analysed.tell(Observation(frame(camera="other"), ()))
@@ -198,7 +208,7 @@ def test_a_client_that_does_not_read_loses_the_oldest_events_and_delays_nobody(
 ) -> None:
     """Another client misses nothing, and this one is told how many it has lost."""
     application = with_frames(application)
-    served = serve(application, limits=replace(LIMITS, cpu_share=1000.0))
+    served = serve(application, limits=replace(patient(LIMITS), cpu_share=1000.0))
     many = (CAR,) * 200
     total = 200
     with (
@@ -206,8 +216,7 @@ def test_a_client_that_does_not_read_loses_the_oldest_events_and_delays_nobody(
         served.unix.stream("/v1/detections") as quick,
     ):
         for stream in (slow, quick):
-            while stream.readline() != b"retry: 2000\n":
-                pass
+            wait_for_head(stream)
         for sequence in range(total):
             application.events.analysed.tell(Observation(frame(sequence=sequence), many))
             event = next_event(quick)
@@ -278,14 +287,16 @@ def test_the_facts_of_the_page_are_computed_once_for_all_and_only_while_somebody
     assert one.startswith('data: {"n":')
 
 
-def test_a_disk_that_hangs_does_not_hide_the_cameras() -> None:
+def test_a_disk_that_hangs_does_not_hide_the_cameras(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it told before stays; the rest goes on."""
     disk = threading.Event()
     answers = [dict.fromkeys(STATUS_FACTS, 1)]
+    monkeypatch.setattr(live_feed, "_DISK_S", LIMIT_S)  # the first answer comes in time
 
     def status() -> dict[str, int]:
         if not answers:
             disk.wait(60)
+        monkeypatch.setattr(live_feed, "_DISK_S", 0.05)
         return answers.pop() if answers else dict.fromkeys(STATUS_FACTS, 2)
 
     async def watch() -> list[str]:

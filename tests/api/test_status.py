@@ -1,5 +1,6 @@
 """`GET /v1/status` and `GET /metrics`."""
 
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -13,6 +14,7 @@ from agent.runtime.application import Application
 from agent.settings.load import without_environment
 from tests.fakes.api import Serve
 from tests.fakes.clock import ManualClock
+from tests.limits import LIMIT_S
 
 
 def test_the_status_is_that_of_the_command(
@@ -50,20 +52,21 @@ def test_a_disk_that_hangs_holds_one_thread_and_no_other_call(
 
     def hang() -> dict[str, int]:
         hangs.set()
-        let_go.wait(60)
+        let_go.wait(LIMIT_S)
         return {}
 
     client = serve(replace(application, status=hang)).unix
-    waiting = [client.socket() for _ in range(4)]
-    for each in waiting:
-        each.sendall(b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    assert hangs.wait(60)
+    with ExitStack() as clients:
+        clients.callback(let_go.set)
+        waiting = [clients.enter_context(client.socket()) for _ in range(4)]
+        for each in waiting:
+            each.sendall(b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert hangs.wait(LIMIT_S)
 
-    assert client.get("/metrics").status == 200
-    let_go.set()
-    for each in waiting:
-        assert each.recv(4096).startswith(b"HTTP/1.1 200")
-        each.close()
+        assert client.get("/metrics").status == 200
+        let_go.set()
+        for each in waiting:
+            assert each.recv(4096).startswith(b"HTTP/1.1 200")
 
 
 def test_a_spool_that_cannot_be_read_is_told(application: Application, serve: Serve) -> None:

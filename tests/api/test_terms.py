@@ -275,7 +275,7 @@ def test_check_names_an_address_that_this_computer_does_not_have(
     tmp_path: Path, token: Callable[[str], None]
 ) -> None:
     token(TOKEN)
-    found = settings("192.0.2.1:8787", tmp_path, api_tls_cert=pem(tmp_path))
+    found = settings(f"192.0.2.1:{free_port()}", tmp_path, api_tls_cert=pem(tmp_path))
     assert found.api is not None
 
     with pytest.raises(ConfigurationError, match=r"no network interface has the address 192\.0"):

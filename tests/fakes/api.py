@@ -6,7 +6,7 @@ import json
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from agent.web.listening import Listening, listen_at
 from agent.web.observer import WebObserver
 from agent.web.server import WebServer
 from tests.fakes.log import Recorder
+from tests.limits import LIMIT_S
+from tests.runtime.runtime_builders import wait_until
 
 TIMEOUT_S = 60.0
 
@@ -162,9 +164,10 @@ def served_api(
     """Serve the application on 127.0.0.1 and on a unix socket in `folder`, and `more` routes.
 
     `token`: what the port asks for; the client does not send it by itself. `tls`: of both
-    addresses; the clients speak HTTP without it.
+    addresses; the clients speak HTTP without it. `limits`: by default those of the daemon, with
+    so much time for each client that a slow machine meets none of them.
     """
-    limits = limits or limits_for(pushing=application.intake is not None)
+    limits = limits or patient(limits_for(pushing=application.intake is not None))
     unix = listen_at(WebAddress(path=str(folder / "api.sock")))
     tcp = socket.create_server(("127.0.0.1", 0))
     port = tcp.getsockname()[1]
@@ -178,3 +181,9 @@ def served_api(
         yield ServedApi(server, ApiClient(port=port), ApiClient(path=unix.path), observer)
     finally:
         server.close()
+        wait_until(lambda: server.has_ended)  # so that nothing of it is left for a later test
+
+
+def patient(limits: WebLimits) -> WebLimits:
+    """Return the same limits with as much time as any client may need."""
+    return replace(limits, head_s=LIMIT_S, idle_s=LIMIT_S, call_s=LIMIT_S, send_s=LIMIT_S)
