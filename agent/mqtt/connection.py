@@ -183,10 +183,9 @@ class BrokerThread:
         now = self._clock.monotonic()
         self._publisher.look(now)
         self._send(connection, now)
-        if connection.publish(self._topics.availability, OFFLINE.encode(), retain=True):
-            connection.settle(STOP_S / 2, self._wake)
-        else:  # the broker confirms too little: its own will must say it
-            connection.drop()
+        sent = connection.publish(self._topics.availability, OFFLINE.encode(), retain=True)
+        if not (sent and connection.settle(STOP_S / 2, self._wake)):
+            connection.drop()  # the broker confirms too little: its own will must say it
 
     def _send(self, connection: Connection, now: float) -> None:
         for outgoing in self._publisher.due():

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.end_to_end.command import until
 from tests.fakes.log import Recorder
 from tests.mqtt.door import Door
 from tests.mqtt.mosquitto import ANYBODY, PROGRAM, Mosquitto, Watcher
@@ -61,3 +62,4 @@ def door(log: Recorder) -> Iterator[Callable[..., Door]]:
     yield make
     for each in doors:
         each.stop()
+    until(lambda: not any(each.is_running for each in doors))

@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,11 +15,15 @@ from agent.mqtt.bounded_client import PACKET_BYTES
 from agent.mqtt.client import Connection, NotConnected
 from agent.mqtt.wake import Wake
 from agent.system import SystemClock
+from tests.end_to_end.command import until
+from tests.limits import LIMIT_S
+from tests.mqtt.door import Door
 from tests.search import examples
 
 ACCEPTED_5 = b"\x20\x03\x00\x00\x00"
 ACCEPTED_3 = b"\x20\x02\x00\x00"
 UNKNOWN_VERSION = b"\x20\x02\x00\x01"
+DISCONNECT = b"\xe0\x00"
 
 
 @pytest.fixture(scope="module")
@@ -140,13 +144,10 @@ def test_a_packet_of_any_size_does_not_fill_the_memory(listening: socket.socket)
 def test_a_server_that_never_answers_is_given_up(
     listening: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "CONNECT_S", 0.05)
-    with (
-        answering(listening, hangs_up=False),
-        connected(listening) as (connection, wake),
-        pytest.raises(NotConnected, match="does not answer as a broker does"),
-    ):
-        connection.open(wake, lambda: False)
+    with answering(listening, hangs_up=False), connected(listening) as (connection, wake):
+        monkeypatch.setattr(client, "CONNECT_S", 0.05)  # of the answer, not of the connection
+        with pytest.raises(NotConnected, match="does not answer as a broker does"):
+            connection.open(wake, lambda: False)
 
 
 def test_a_broker_that_confirms_nothing_is_told_no_more_and_given_up(
@@ -163,6 +164,32 @@ def test_a_broker_that_confirms_nothing_is_told_no_more_and_given_up(
             use_until_its_end(connection, wake)
 
     assert sum(taken) == client.UNCONFIRMED_MAX
+
+
+def test_where_a_stop_is_not_confirmed_the_last_will_says_it(
+    listening: socket.socket, door: Callable[..., Door]
+) -> None:
+    """A broker that is told of the end in order does not publish the will."""
+    received = bytearray()
+
+    def broker() -> None:
+        accepted, _ = listening.accept()
+        with accepted:
+            received.extend(accepted.recv(65_536))
+            accepted.sendall(ACCEPTED_5)
+            while data := accepted.recv(65_536):
+                received.extend(data)
+
+    thread = threading.Thread(target=broker)
+    thread.start()
+    made = door(f"mqtt://127.0.0.1:{listening.getsockname()[1]}")
+    until(lambda: made.is_connected)
+
+    made.stop()
+    thread.join(LIMIT_S)
+
+    assert b"availability" in received
+    assert not received.endswith(DISCONNECT)
 
 
 def test_without_its_bounds_the_client_would_take_anything(
