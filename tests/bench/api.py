@@ -86,6 +86,9 @@ def _turn(client: ApiClient, kind: str, seconds: float) -> tuple[float, float]:
     began, (analysed, responses) = time.monotonic(), _counts(client)
     time.sleep(seconds)
     now, (then, answered) = time.monotonic(), _counts(client)
+    while then == analysed:  # a daemon that did not run has no speed
+        time.sleep(seconds)
+        now, (then, answered) = time.monotonic(), _counts(client)
     if process is not None:
         process.kill()
         process.communicate()

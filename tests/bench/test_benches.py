@@ -21,7 +21,7 @@ SMALLEST: dict[str, list[str]] = {
     "pipeline": ["--rounds", "1", "--frames", "40", "--seconds", "1"],
     "pool_choice": ["--frames", "300", "--take", "20", "--cameras", "3", "--loss"],
     "pool_engines": ["--images", "40", "--rounds", "1", "--workers", "1", "--empty", "20"],
-    "push": ["--rounds", "1", "--frames", "10"],
+    "push": ["--rounds", "1", "--frames", "30"],
     "reliability": ["sequence", "--seeds", "1", "--frames", "30"],
     "selection.chances": ["--seeds", "1", "--frames", "30"],
     "selection.loop": ["sequence", "--seeds", "1", "--threshold", "0.5", "--share", "0.1"],

@@ -21,8 +21,9 @@ from tests.limits import LIMIT_S
 
 pytestmark = pytest.mark.slow
 
-DEVICES, THREADS, KILLS = 1000, 64, 5
-READER = "127.0.0.2"  # another sender: 64 connections of one address are the most
+DEVICES, KILLS = 1000, 5
+THREADS = 32  # an address has 64 connections at most, and may have one that ends beside each
+READER = "127.0.0.2"  # another sender
 
 
 class RealReceiver:
@@ -85,8 +86,10 @@ def test_no_row_is_lost_when_all_arrive_at_once(receiver: RealReceiver) -> None:
 
     with ThreadPoolExecutor(THREADS + 1) as pool:
         looking = pool.submit(look)
-        stored = list(pool.map(receiver.put, range(DEVICES)))
-        is_over.set()
+        try:
+            stored = list(pool.map(receiver.put, range(DEVICES)))
+        finally:
+            is_over.set()
         counts = looking.result()
 
     assert stored == [201] * DEVICES
@@ -123,8 +126,10 @@ def sent_until_killed(receiver: RealReceiver, first: int) -> dict[str, int]:
 
     with ThreadPoolExecutor(THREADS) as pool:
         sending = [pool.submit(send, number) for number in range(THREADS)]
-        assert is_busy.wait(60)
-        receiver.end(signal.SIGKILL)
+        try:
+            assert is_busy.wait(LIMIT_S)
+        finally:
+            receiver.end(signal.SIGKILL)
     for each in sending:
         each.result()
     return confirmed

@@ -91,7 +91,7 @@ def sender(port: int) -> Callable[[int], int]:
 
     def put(number: int) -> int:
         name = f"gate-{number}"
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
             body = encoded_status(status_facts(device=name), ABOUT)
             connection.request("PUT", f"/devices/{name}", body)
