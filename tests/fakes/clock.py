@@ -1,6 +1,7 @@
 """The clock of all tests: time passes when the test says so."""
 
 import time
+from threading import Thread, current_thread
 
 from agent.selection.budget.ledger import ClockReading
 
@@ -53,6 +54,26 @@ class ManualClock:
         self.wall_offset += self.now + seconds
         self.now = 0.0
         self.boots += 1
+
+
+class DeadlineClock(ManualClock):
+    """Time passes only as one thread looks: the one that waits for deadlines.
+
+    However long a machine stops or how slow it is, no deadline comes before that thread has looked
+    so many times.
+    """
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        """`seconds` pass at each look."""
+        super().__init__()
+        self.seconds = seconds
+        self.waits: Thread | None = None
+        """The thread that waits."""
+
+    def monotonic(self) -> float:
+        if current_thread() is self.waits:
+            self.now += self.seconds
+        return self.now
 
 
 class FastClock:

@@ -18,6 +18,8 @@ from agent.runtime.device_heartbeat import (
 )
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
+from tests.limits import LIMIT_S
+from tests.runtime.runtime_builders import wait_until
 
 EVERY_S = 900.0
 FIRST_S = SETTLE_S + SPREAD_S
@@ -67,6 +69,13 @@ class Bench:
         for _ in range(int(seconds / by)):
             self.clock.now += by
             self.heartbeat.step()
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step and a stop wait for the answer, which surely comes."""
+    monkeypatch.setattr(device_heartbeat, "_POLL_S", LIMIT_S)
+    monkeypatch.setattr(device_heartbeat, "LAST_S", LIMIT_S)
 
 
 @pytest.fixture
@@ -162,6 +171,7 @@ def test_an_endpoint_that_never_answers_holds_up_neither_the_step_nor_a_stop(
     monkeypatch.setattr(device_heartbeat, "LAST_S", 0.02)
     bench.place.answers.clear()
     bench.pass_time(FIRST_S, by=FIRST_S)
+    wait_until(lambda: bench.place.asked)
     for _ in range(3):
         bench.clock.now += EVERY_S
         bench.heartbeat.step()

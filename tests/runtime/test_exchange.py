@@ -24,7 +24,7 @@ from agent.runtime.worker import Worker
 from agent.spool.spool import Spool
 from agent.system import new_id
 from tests.fakes.captures import frame
-from tests.fakes.clock import FastClock, ManualClock
+from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import MAKER, PlainEncoder
 from tests.runtime.whole_agent import HungCamera, Recording, WholeAgent
@@ -180,7 +180,7 @@ def test_the_first_state_of_a_run_is_not_that_of_the_start(
 
     monkeypatch.setattr(Worker, "start", started)
     stages = replace(beside.agent.stages, exchange=beside.exchange)
-    supervisor = Supervisor(stages, clock=FastClock(10), notifier=beside.agent.says, log=log.log)
+    supervisor = Supervisor(stages, clock=beside.clock, notifier=beside.agent.says, log=log.log)
     supervisor.stop()
     supervisor.run()
 
@@ -356,6 +356,7 @@ def test_the_state_does_not_wait_for_a_disk_that_hangs(beside: Beside) -> None:
     held.wait(60)
     beside.clock.now += MEMORY_S
     beside.exchange.step()
+    assert thread.is_alive(), "it waited for the lock"
     done.set()
     thread.join(60)
 

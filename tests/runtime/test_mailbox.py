@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from agent.runtime.mailbox import FrameCounts, Mailbox
 from tests.fakes.captures import frame
+from tests.limits import LIMIT_S
 from tests.runtime.runtime_builders import wait_until
 from tests.search import examples
 
@@ -56,7 +57,7 @@ def test_a_lossless_camera_waits_until_its_frame_was_taken() -> None:
     second = threading.Thread(target=mailbox.put, args=(frame(camera="clip", sequence=1),))
     second.start()
 
-    taken = [mailbox.take(5), mailbox.take(5)]
+    taken = [mailbox.take(LIMIT_S), mailbox.take(LIMIT_S)]
     second.join()
 
     assert [t.frame.sequence for t in taken if t] == [0, 1]
@@ -124,7 +125,9 @@ def test_what_is_inside_at_the_close_can_still_be_taken() -> None:
 def test_a_close_wakes_a_worker_that_waits_for_a_frame() -> None:
     mailbox = Mailbox({"gate": False})
     answers: list[object] = []
-    worker = threading.Thread(target=lambda: answers.append(mailbox.take(60)))
+    worker = threading.Thread(
+        target=lambda: answers.append(mailbox.take(2 * LIMIT_S)), daemon=True
+    )
     worker.start()
 
     mailbox.close()

@@ -1,7 +1,7 @@
 """Ten cameras of which one hangs: the others do not notice, and the stop is in time."""
 
 import itertools
-from threading import Event, Thread
+from threading import Event
 
 import pytest
 
@@ -11,13 +11,12 @@ from agent.ports import FrameSource
 from agent.runtime.supervisor import ExitCode
 from agent.spool.spool import Spool
 from tests.fakes.captures import frame
-from tests.fakes.clock import FastClock
+from tests.fakes.clock import DeadlineClock
 from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import wait_until
-from tests.runtime.whole_agent import WholeAgent, stop_beside
+from tests.runtime.whole_agent import WholeAgent, running, stop_beside
 
 CAMERAS = 10
-FASTER = 10
 
 
 class Camera:
@@ -80,16 +79,15 @@ def test_nine_cameras_do_not_notice_that_the_tenth_hangs(
     pause = Event()
     hung = HungInCall("c9", pause, call)
     sources: dict[str, FrameSource] = {f"c{n}": Camera(f"c{n}", pause) for n in range(CAMERAS - 1)}
-    clock = FastClock(FASTER)
+    clock = DeadlineClock(seconds=5.0)
     agent = WholeAgent(sources | {"c9": hung}, spool, log, clock=clock)
     codes: list[ExitCode] = []
-    main = Thread(target=lambda: codes.append(agent.supervisor.run()))
-    main.start()
+    main = running(agent.supervisor, codes, clock)
     assert hung.hangs.wait(60)
     frames = {name: newest(agent, name) for name in (*sources, "c9")}
     wait_until(lambda: "camera lost" in log.events)
     wait_until(lambda: all(newest(agent, name) > frames[name] + 10 for name in sources))
-    stop_beside(f"camera {hung.name}", agent.supervisor, main, clock=clock, log=log)
+    stop_beside(f"camera {hung.name}", agent.supervisor, main, clock)
     hung.let_go.set()
 
     assert codes == [ExitCode.STOPPED]

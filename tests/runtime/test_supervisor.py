@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
+from threading import enumerate as threads
 
 import pytest
 
@@ -16,11 +17,18 @@ from agent.runtime.supervisor import STOP_S, TICK_S, ExitCode, Supervisor
 from agent.spool.spool import Spool
 from agent.system import SystemClock
 from tests.fakes.captures import frame
-from tests.fakes.clock import FastClock, ManualClock
+from tests.fakes.clock import DeadlineClock, FastClock, ManualClock
 from tests.fakes.disk.real import HangingDisk
 from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import open_test_spool, store, wait_until
-from tests.runtime.whole_agent import HungCamera, NoRecording, Recording, WholeAgent, stop_beside
+from tests.runtime.whole_agent import (
+    HungCamera,
+    NoRecording,
+    Recording,
+    WholeAgent,
+    running,
+    stop_beside,
+)
 from tests.upload.fake_target import FakeTarget
 
 
@@ -94,6 +102,7 @@ def test_a_bug_ends_the_daemon_and_what_was_captured_is_stored(spool: Spool, log
         nonlocal count
         count += 1
         if count == 10:
+            wait_until(lambda: agent.stats.total()["captured"])
             agent.model.bug = ZeroDivisionError()
         return read()
 
@@ -125,16 +134,17 @@ def test_the_end_of_a_thread_that_is_no_worker_is_a_bug(
 
 def test_captures_in_the_queue_are_stored_at_a_stop(spool: Spool, log: Recorder) -> None:
     """Memory is no place where captures may be lost."""
-    camera = HungCamera()
-    agent = WholeAgent(camera, spool, log, clock=SystemClock(), queue_length=3)
+    camera, clock = HungCamera(), DeadlineClock(seconds=0.4)
+    agent = WholeAgent(camera, spool, log, clock=clock, queue_length=3)
     for sequence in range(7):  # a queue of three is full, the rest waits before it
         agent.stages.mailbox.put(frame(sequence=sequence))
         agent.stages.inference.step()
     agent.supervisor.stop()
-    code = agent.supervisor.run()
+    codes: list[ExitCode] = []
+    running(agent.supervisor, codes, clock).join(60)
     camera.let_go.set()
 
-    assert code is ExitCode.STOPPED
+    assert codes == [ExitCode.STOPPED]
     assert log.one("agent stopped")["lost"] == 0
     # A full queue stopped the analysis after four; the newest frame waited in the mailbox.
     assert spool.counts()["stored"] == 5
@@ -145,13 +155,12 @@ def test_a_camera_that_hangs_in_its_driver_does_not_block_the_stop(
     spool: Spool, log: Recorder
 ) -> None:
     camera = HungCamera()
-    clock = FastClock(10)
+    clock = DeadlineClock()
     agent = WholeAgent(camera, spool, log, clock=clock)
     codes: list[ExitCode] = []
-    main = Thread(target=lambda: codes.append(agent.supervisor.run()))
-    main.start()
+    main = running(agent.supervisor, codes, clock)
     assert camera.reading.wait(60)
-    stop_beside("camera gate", agent.supervisor, main, clock=clock, log=log)
+    stop_beside("camera gate", agent.supervisor, main, clock)
     left_behind = agent.supervisor.left_behind
     camera.let_go.set()
 
@@ -170,13 +179,14 @@ def test_a_disk_that_hangs_blocks_neither_the_watchdog_nor_the_stop(
     disk = HangingDisk("records")
 
     with open_test_spool(tmp_path, clock, log, disk=disk) as spool:
-        agent = WholeAgent(recording(30), spool, log, clock=FastClock(10), watchdog=3.0)
+        clock_of_stop = DeadlineClock(seconds=1.0)
+        agent = WholeAgent(recording(30), spool, log, clock=clock_of_stop, watchdog=3.0)
         codes: list[ExitCode] = []
-        main = Thread(target=lambda: codes.append(agent.supervisor.run()))
-        main.start()
+        main = running(agent.supervisor, codes, clock_of_stop)
         assert disk.hanging.wait(60)
         fed = agent.says.said.count("WATCHDOG=1")
         wait_until(lambda: agent.says.said.count("WATCHDOG=1") > fed + 2)
+        clock_of_stop.seconds = 5.0
         agent.supervisor.stop()
         main.join(60)
         left_behind = agent.supervisor.left_behind
@@ -197,27 +207,23 @@ def test_a_disk_that_hangs_blocks_neither_the_watchdog_nor_the_stop(
 def test_a_model_run_that_hangs_is_named_and_loses_no_other_frame_at_a_stop(
     spool: Spool, log: Recorder
 ) -> None:
-    clock = FastClock(10)
+    clock = StoppingClock(log)
     agent = WholeAgent(recording(10), spool, log, clock=clock)
     detect, hanging, let_go = agent.model.detect, Event(), Event()
 
     def hang_on_the_first(pixels: Pixels) -> Prediction:
-        if not hanging.is_set():
+        if not pixels.any():
             hanging.set()
             let_go.wait(60)
         return detect(pixels)
 
     agent.model.detect = hang_on_the_first  # type: ignore[method-assign]
     codes: list[ExitCode] = []
-    main = Thread(target=lambda: codes.append(agent.supervisor.run()))
-    main.start()
+    main = running(agent.supervisor, codes, clock)
     assert hanging.wait(60)
-    wait_until(lambda: agent.stats.total()["analysed"] == 9)
+    wait_until(lambda: sum(each.name.startswith("inference ") for each in threads()) == 1)
+    assert agent.stats.total()["analysed"] == 9
     agent.supervisor.stop()
-    wait_until(lambda: "stop overdue" in log.events)
-    clock.run_at(0)
-    wait_until(lambda: spool.counts().get("stored") == 9)
-    clock.run_at(10)
     main.join(60)
     left_behind = agent.supervisor.left_behind
     let_go.set()
@@ -230,6 +236,19 @@ def test_a_model_run_that_hangs_is_named_and_loses_no_other_frame_at_a_stop(
     assert "runs the model on a frame of gate" in overdue[0]
     assert log.one("agent stopped")["lost"] == 0
     assert spool.counts()["stored"] == 9
+
+
+class StoppingClock(DeadlineClock):
+    """Time passes until the first deadline has come."""
+
+    def __init__(self, log: Recorder) -> None:
+        super().__init__(seconds=2.0)
+        self._log = log
+
+    def monotonic(self) -> float:
+        if "stop overdue" in self._log.events:
+            self.seconds = 0.0
+        return super().monotonic()
 
 
 @pytest.mark.parametrize("asked", [True, False])
@@ -273,7 +292,7 @@ def test_metrics_on_a_dead_mount_block_neither_the_watchdog_nor_the_stop(
         hanging.set()
         let_go.wait(60)
 
-    camera, clock = HungCamera(), FastClock(10)
+    camera, clock = HungCamera(), DeadlineClock(seconds=5.0)
     camera.let_go.set()
     agent = WholeAgent(camera, spool, log, clock=clock)
     stages = agent.stages
@@ -292,14 +311,13 @@ def test_metrics_on_a_dead_mount_block_neither_the_watchdog_nor_the_stop(
         watchdog=3.0,
     )
     codes: list[ExitCode] = []
-    main = Thread(target=lambda: codes.append(supervisor.run()))
-    main.start()
+    main = running(supervisor, codes, clock)
     assert hanging.wait(60)
     wait_until(lambda: "metrics unavailable" in log.events)
     fed = agent.says.said.count("WATCHDOG=1")
     wait_until(lambda: agent.says.said.count("WATCHDOG=1") > fed + 2)
     asked_at = clock.monotonic()
-    stop_beside("metrics", supervisor, main, clock=clock, log=log)
+    stop_beside("metrics", supervisor, main, clock)
     took = clock.monotonic() - asked_at
     let_go.set()
     wait_until(lambda: not supervisor.left_behind)
@@ -372,7 +390,7 @@ def test_a_delivery_that_hangs_is_named_and_the_watchdog_is_fed(
     fed = agent.says.said.count("WATCHDOG=1")
 
     def is_fed_again() -> bool:
-        clock.now += 1.0
+        clock.now += 0.05
         return agent.says.said.count("WATCHDOG=1") > fed + 2
 
     wait_until(is_fed_again)

@@ -176,7 +176,7 @@ def test_a_wait_for_a_turn_has_a_name_and_no_limit_and_ends_with_a_stop(
         worker.start()
         wait_until(lambda: worker.description == "tester (waits for its turn to import)")
         clock.now += 1e6
-        assert not worker.overdue(clock.now)
+        wait_until(lambda: not worker.overdue(clock.now))
         worker.stop()
         assert worker.join(60)
 

@@ -13,13 +13,13 @@ from agent.runtime.mailbox import Mailbox
 from agent.runtime.preroll import ClipStage
 from agent.runtime.reader import Reader
 from agent.runtime.stats import Stats
-from agent.runtime.supervisor import Stages, Supervisor
+from agent.runtime.supervisor import ExitCode, Stages, Supervisor
 from agent.runtime.uploader import Uploader
 from agent.runtime.writer import Writer
 from agent.spool.spool import Spool
 from agent.upload.backoff import Backoff
 from tests.fakes.captures import detection, frame
-from tests.fakes.clock import FastClock, ManualClock
+from tests.fakes.clock import DeadlineClock, ManualClock
 from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import (
     MAKER,
@@ -65,19 +65,22 @@ STREAM = ("camera ", "inference ", "clips", "writer", "upload ")
 """How the names of the workers begin that end first."""
 
 
-def stop_beside(
-    hung: str, supervisor: Supervisor, main: Thread, *, clock: FastClock, log: Recorder
-) -> None:
+def running(supervisor: Supervisor, codes: list[ExitCode], clock: DeadlineClock) -> Thread:
+    """Run an agent in a thread, at whose looks alone time passes."""
+    clock.waits = main = Thread(target=lambda: codes.append(supervisor.run()))
+    main.start()
+    return main
+
+
+def stop_beside(hung: str, supervisor: Supervisor, main: Thread, clock: DeadlineClock) -> None:
     """Stop an agent while a worker of this name hangs, and wait for the end.
 
     Time goes on only while the others have nothing to do: on a slow machine they would be late too.
     """
-    clock.run_at(0)
+    clock.seconds = 0.0
     supervisor.stop()
     wait_until(lambda: not [t for t in threads() if t.name.startswith(STREAM) and t.name != hung])
-    clock.run_at(10)
-    wait_until(lambda: "stop overdue" in log.events)
-    clock.run_at(0)
+    clock.seconds = 0.5
     main.join(60)
 
 
