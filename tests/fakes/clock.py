@@ -1,6 +1,7 @@
 """The clock of all tests: time passes when the test says so."""
 
 import time
+from collections.abc import Callable
 from threading import Thread, current_thread
 
 from agent.selection.budget.ledger import ClockReading
@@ -63,15 +64,16 @@ class DeadlineClock(ManualClock):
     so many times.
     """
 
-    def __init__(self, seconds: float = 0.0) -> None:
-        """`seconds` pass at each look."""
+    def __init__(self, seconds: float = 0.0, *, until: Callable[[], bool] = lambda: False) -> None:
+        """`seconds` pass at each look, none any more once `until` is true."""
         super().__init__()
         self.seconds = seconds
+        self._until = until
         self.waits: Thread | None = None
         """The thread that waits."""
 
     def monotonic(self) -> float:
-        if current_thread() is self.waits:
+        if current_thread() is self.waits and not self._until():
             self.now += self.seconds
         return self.now
 

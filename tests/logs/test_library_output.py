@@ -12,6 +12,13 @@ from hypothesis import strategies as st
 
 from agent.library_output import LINES_MAX, REPEAT_S, LibraryOutput, LineLimit
 from tests.fakes.clock import ManualClock
+from tests.limits import LIMIT_S
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last lines are awaited, however long a slow machine takes for them."""
+    monkeypatch.setattr("agent.library_output._JOIN_S", LIMIT_S)
 
 
 def report_of(write: str) -> list[tuple[str, int]]:

@@ -43,7 +43,7 @@ class Manager:
         return message
 
     def waiting(self) -> list[str]:
-        """Return what was said and not heard yet."""
+        """Return what was said and not read yet."""
         found = []
         while select.select([self._socket], [], [], 0)[0]:
             found.append(self.hear())

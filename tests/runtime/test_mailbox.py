@@ -125,9 +125,7 @@ def test_what_is_inside_at_the_close_can_still_be_taken() -> None:
 def test_a_close_wakes_a_worker_that_waits_for_a_frame() -> None:
     mailbox = Mailbox({"gate": False})
     answers: list[object] = []
-    worker = threading.Thread(
-        target=lambda: answers.append(mailbox.take(2 * LIMIT_S)), daemon=True
-    )
+    worker = threading.Thread(target=lambda: answers.append(mailbox.take(2 * LIMIT_S)), daemon=True)
     worker.start()
 
     mailbox.close()

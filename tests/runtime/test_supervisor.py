@@ -207,7 +207,7 @@ def test_a_disk_that_hangs_blocks_neither_the_watchdog_nor_the_stop(
 def test_a_model_run_that_hangs_is_named_and_loses_no_other_frame_at_a_stop(
     spool: Spool, log: Recorder
 ) -> None:
-    clock = StoppingClock(log)
+    clock = DeadlineClock(seconds=2.0, until=lambda: "stop overdue" in log.events)
     agent = WholeAgent(recording(10), spool, log, clock=clock)
     detect, hanging, let_go = agent.model.detect, Event(), Event()
 
@@ -236,19 +236,6 @@ def test_a_model_run_that_hangs_is_named_and_loses_no_other_frame_at_a_stop(
     assert "runs the model on a frame of gate" in overdue[0]
     assert log.one("agent stopped")["lost"] == 0
     assert spool.counts()["stored"] == 9
-
-
-class StoppingClock(DeadlineClock):
-    """Time passes until the first deadline has come."""
-
-    def __init__(self, log: Recorder) -> None:
-        super().__init__(seconds=2.0)
-        self._log = log
-
-    def monotonic(self) -> float:
-        if "stop overdue" in self._log.events:
-            self.seconds = 0.0
-        return super().monotonic()
 
 
 @pytest.mark.parametrize("asked", [True, False])

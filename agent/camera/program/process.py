@@ -177,6 +177,6 @@ def _ends_with_us() -> tuple[str, ...]:
         return ()
     words = (setpriv, "--pdeathsig", "KILL", "--")
     with contextlib.suppress(OSError, subprocess.SubprocessError):
-        subprocess.run([*words, "true"], check=True, capture_output=True, timeout=5)  # noqa: S603
+        subprocess.run([*words, "true"], check=True, capture_output=True, timeout=60)  # noqa: S603
         return words
     return ()
