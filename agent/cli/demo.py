@@ -185,7 +185,8 @@ def play(source: Path, folder: Path, screen: Console, **hidden: Any) -> DemoResu
             with _progress(screen) as progress:
                 task = progress.add_task("", total=frames, network="", waiting=0)
                 while daemon.is_alive():
-                    done = agent.mailbox.counts().taken
+                    came = agent.mailbox.counts()
+                    done = came.taken + came.dropped  # a slow computer does not analyse each
                     network.follow(done / max(frames, 1))
                     waiting = agent.spool.waiting()
                     cached = max(cached, waiting if not network.up else 0)

@@ -109,6 +109,11 @@ def status(folder: Path, **settings: object) -> Any:
     return facts
 
 
+def camera_states(folder: Path) -> list[str]:
+    """What the daemon says of each camera; nothing before it has published its first state."""
+    return [camera["state"] for camera in status(folder)["cameras"]]
+
+
 def assert_law(facts: Any) -> None:
     """Nothing that was stored is unaccounted for."""
     gone = facts["delivered"] + facts["rejected"] + facts["damaged"] + facts["evicted"]
@@ -173,6 +178,15 @@ class Daemon:
         """The `count`-th line of an event, as soon as it is there."""
         until(lambda: len(self.events(name)) >= count, what=self.describe, seconds=seconds)
         return self.events(name)[count - 1]
+
+    def signal_at_once(self, *numbers: signal.Signals) -> None:
+        """Send several signals, which arrive together."""
+        self.signal(signal.SIGSTOP)
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        until(lambda: stat.read_text("utf-8").rpartition(")")[2].split()[0] == "T")
+        for number in numbers:
+            self.signal(number)
+        self.signal(signal.SIGCONT)
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)

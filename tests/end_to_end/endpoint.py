@@ -7,6 +7,7 @@ from typing import Any
 from agent.dataset.folder import Dataset
 from agent.files import Disk
 from agent.receiver.receiver import Receiver
+from tests.ports import free_port
 
 
 class LocalEndpoint:
@@ -16,12 +17,11 @@ class LocalEndpoint:
         self.directory = directory
         self.new = 0  # captures that came for the first time
         self._token = token
-        self._receiver: Receiver | None = Receiver(Dataset(directory, Disk()), token=token)
-        self.url = self._receiver.url
-        self._port = self._receiver.port
-        self._receiver.start()
-        if not up:
-            self.stop()
+        self._port = free_port()  # one that the system gives to nobody while this is down
+        self._receiver: Receiver | None = None
+        self.url = f"http://127.0.0.1:{self._port}/captures"
+        if up:
+            self.start()
 
     def stop(self) -> None:
         if self._receiver is not None:

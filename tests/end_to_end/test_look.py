@@ -15,11 +15,11 @@ from tests.end_to_end.command import (
     COMMAND,
     Daemon,
     call,
+    camera_states,
     clip,
     environment,
     here,
     quick_model,
-    status,
     until,
 )
 from tests.limits import LIMIT_S
@@ -35,7 +35,7 @@ TWO = {
 def test_look_shows_the_newest_frames_and_says_which_camera_has_none(tmp_path: Path) -> None:
     with Daemon(tmp_path, **TWO) as daemon:
         daemon.wait_for("camera ended")
-        until(lambda: status(tmp_path)["cameras"][1]["state"] == "lost", what=daemon.describe)
+        until(lambda: camera_states(tmp_path) == ["ended", "lost"], what=daemon.describe)
         both = call(tmp_path, "look")
         one = here(tmp_path, "look", "street", "--out", "one.jpg")
         none = here(tmp_path, "look", "gate", "--out", "none.jpg")

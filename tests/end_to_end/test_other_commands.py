@@ -207,27 +207,27 @@ def test_receive_names_a_port_that_is_taken(tmp_path: Path) -> None:
 def test_receive_prints_what_arrives_and_what_it_refuses(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("s3cret")
-    process = subprocess.Popen(
+    made = stored_capture(1)
+    with subprocess.Popen(
         [COMMAND, "receive", "--dir", "dataset", "--port", "0", "--token-file", str(token)],
         env=environment(tmp_path, {}),
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout is not None
-    url = process.stdout.readline().split()[-1]
-    fleet = process.stdout.readline()
-    assert fleet == f"the fleet is shown at {url.removesuffix('/captures')}/fleet\n"
-    made = stored_capture(1)
-    try:
-        with target_of(url, "s3cret") as target, target_of(url, "wrong") as stranger:
-            target.send(made)
-            target.send(made)
-            with pytest.raises(TargetBlocked):
-                stranger.send(made)
-    finally:
-        process.send_signal(signal.SIGTERM)
-    printed, _ = process.communicate(timeout=LIMIT_S)
+    ) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().split()[-1]
+            fleet = process.stdout.readline()
+            assert fleet == f"the fleet is shown at {url.removesuffix('/captures')}/fleet\n"
+            with target_of(url, "s3cret") as target, target_of(url, "wrong") as stranger:
+                target.send(made)
+                target.send(made)
+                with pytest.raises(TargetBlocked):
+                    stranger.send(made)
+        finally:
+            process.send_signal(signal.SIGTERM)
+        printed, _ = process.communicate(timeout=LIMIT_S)
 
     assert process.returncode == 0
     assert printed.splitlines() == [

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from tests import ROOT
 from tests.camera.push.pushed import image_file, one_pill, predictions_of
 from tests.docs.pages import blocks
 from tests.docs.reader import short_clip
-from tests.end_to_end.command import Daemon, status, until
+from tests.end_to_end.command import Daemon, camera_states, until
 from tests.end_to_end.endpoint import LocalEndpoint
 from tests.limits import LIMIT_S
 from tests.ports import free_port
@@ -182,24 +182,25 @@ def test_the_client_goes_on_when_the_agent_was_restarted(programs: Path) -> None
 
 
 @pytest.mark.slow
-def test_the_application_pushes_its_frames_and_the_captures_arrive(programs: Path) -> None:
+def test_the_application_pushes_its_frames_and_the_captures_arrive(
+    programs: Path, endpoint: Callable[..., LocalEndpoint]
+) -> None:
     path = programs / "api.sock"
     short_clip(programs / "camera.mp4")
-    endpoint = LocalEndpoint(programs / "dataset")
-    settings = settings_for(f"unix:{path}", AGENT_UPLOAD_URL=endpoint.url)
+    receiver = endpoint()
+    settings = settings_for(f"unix:{path}", AGENT_UPLOAD_URL=receiver.url)
     with running(programs, settings) as daemon:
         done = run(programs, sys.executable, "counter.py", "camera.mp4", f"unix:{path}")
         assert (done.returncode, done.stderr) == (0, "")
         daemon.wait_for("capture delivered", 3)
-        facts = status(programs, **settings)
+        until(lambda: camera_states(programs) == ["live"], what=daemon.describe)
         daemon.signal(signal.SIGTERM)
         assert daemon.ends() == 0
         until(lambda: daemon.events("agent stopped"))
-    endpoint.stop()
+    receiver.stop()
 
     assert done.stdout.splitlines()[0] == "1 pills"
-    assert facts["cameras"][0]["state"] == "live"
-    record = next(iter(endpoint.records.values()))
+    record = next(iter(receiver.records.values()))
     assert record["model"]["name"] == "pill-counter-7"
     assert record["model"]["provider"] == "application"
     assert record["image"]["encoded_by"] == "camera"

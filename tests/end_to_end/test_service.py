@@ -59,6 +59,8 @@ def test_the_service_manager_hears_ready_progress_and_stop(
         assert manager.received[0].startswith("EXTEND_TIMEOUT_USEC=")  # while the model loads
         until(lambda: manager.listen().count("WATCHDOG=1") >= 4, what=daemon.describe)
         daemon.process.terminate()
+        # The socket holds ten messages, and the daemon waits a second for room: keep reading.
+        until(lambda: "STOPPING=1" in manager.listen(), what=daemon.describe)
         assert daemon.ends() == 0
     received = manager.listen()
 

@@ -20,6 +20,7 @@ from tests.end_to_end.command import (
     Daemon,
     assert_law,
     call,
+    camera_states,
     clip,
     environment,
     quick_model,
@@ -96,13 +97,15 @@ def test_the_status_is_what_the_page_says_of_it(
         AGENT_UPLOAD_URL=receiver.url,
     ) as daemon:
         daemon.wait_for("upload delayed")
+        until(lambda: status(tmp_path)["daemon"] == "running", what=daemon.describe)
         looks.append(status(tmp_path))
         receiver.start()
         daemon.wait_for("capture delivered")
 
         def has_told_of_both() -> bool:
-            street, none = status(tmp_path)["cameras"]
-            return bool(street["last_capture_id"]) and none["state"] == "lost"
+            cameras = status(tmp_path)["cameras"]
+            captured = any(each["last_capture_id"] for each in cameras)
+            return captured and "lost" in [each["state"] for each in cameras]
 
         until(has_told_of_both, what=daemon.describe)
         looks.append(status(tmp_path))
@@ -131,7 +134,7 @@ def test_the_status_is_what_the_page_says_of_it(
 def test_a_daemon_that_was_killed_is_not_taken_for_a_running_one(tmp_path: Path) -> None:
     with Daemon(tmp_path, AGENT_CAMERAS="/dev/video63") as daemon:
         daemon.wait_for("camera lost")
-        until(lambda: status(tmp_path)["cameras"][0]["state"] == "lost", what=daemon.describe)
+        until(lambda: camera_states(tmp_path) == ["lost"], what=daemon.describe)
         alive = status(tmp_path, AGENT_CAMERAS="/dev/video63")
         daemon.process.kill()
         daemon.process.wait()

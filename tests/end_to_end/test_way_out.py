@@ -202,7 +202,7 @@ def test_the_next_frame_of_each_camera_is_captured_on_request(tmp_path: Path, by
     with Daemon(tmp_path, AGENT_RANDOM_INTERVAL="off", **quiet) as daemon:
         daemon.wait_for("camera opened")
         if by == "command":
-            result = here(tmp_path, "request")
+            result = here(tmp_path, "request", "--wait", "300")
             assert result.returncode == 0, result.stderr
             assert re.fullmatch(rf"street: {UUID} stored, waits for delivery\n", result.stdout)
         else:
