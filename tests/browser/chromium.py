@@ -16,9 +16,11 @@ from selenium.webdriver.remote.command import Command
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
+from tests.limits import LIMIT_S
+
 PROGRAMS = ("chromium", "chromedriver")
 PACKAGES = "chromium and chromium-driver"
-WAIT_S = 60.0  # for a condition, on a slow machine that does other things too
+WAIT_S = 60.0  # for a script or the load of a page, on a slow machine that does other things too
 POLL_S = 0.05
 
 FOREIGN_NAME = "rebind.example"
@@ -131,7 +133,7 @@ class Browser:
         """Wait for a condition and return its value; `what` says what did not come."""
 
         wait = WebDriverWait(
-            self.driver, WAIT_S, POLL_S, ignored_exceptions=[StaleElementReferenceException]
+            self.driver, LIMIT_S, POLL_S, ignored_exceptions=[StaleElementReferenceException]
         )
         try:
             return wait.until(lambda _: true())

@@ -50,9 +50,10 @@ class LivePage:
 
     def number(self, camera: str) -> int:
         """Return the number of the frame that is shown of a camera."""
-        image = self.image(camera)
         code = NUMBER_IN_PAGE + "return numberIn(arguments[0])"
-        number = self.browser.until(lambda: self.browser.script(code, image), "no number is shown")
+        number = self.browser.until(
+            lambda: self.browser.script(code, self.image(camera)), "no number is shown"
+        )
         assert isinstance(number, int)
         return number
 

@@ -74,6 +74,14 @@ class ReviewPage:
         )
         return str(self.browser.until(lambda: self.browser.script(code), "no image is shown"))
 
+    def has_loaded(self, *captures: str) -> None:
+        """Wait until the images of these captures are there, which the page loads ahead."""
+        code = (
+            "const loaded = performance.getEntriesByType('resource').map(each => each.name);"
+            "return arguments[0].every(id => loaded.some(name => name.includes(id)))"
+        )
+        self.browser.until(lambda: self.browser.script(code, captures), "no image is loaded ahead")
+
     def give(self, key: str) -> str:
         """Press the key of a verdict; return the id of the capture that it was about."""
         before = self.shown()

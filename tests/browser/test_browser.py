@@ -1,6 +1,6 @@
 """The checks themselves: each finds a fault that is planted in a page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -44,8 +44,10 @@ FAULTS: dict[str, tuple[str, Callable[[Browser, str], list[str]]]] = {
 
 
 @pytest.fixture
-def pages() -> HttpCamera:
-    return HttpCamera({"/x.png": Page(b"", "image/png")})
+def pages() -> Iterator[HttpCamera]:
+    made = HttpCamera({"/x.png": Page(b"", "image/png")})
+    yield made
+    made.stop()
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -62,7 +64,6 @@ def test_a_planted_fault_is_found(
     for path in ("/good", "/bad"):
         browser.open(pages.url(path))
         found[path] = find(browser, axe)
-    pages.stop()
 
     assert found["/good"] == []
     assert found["/bad"] != []
@@ -73,7 +74,5 @@ def test_no_name_leads_out_of_this_computer_and_a_rebound_one_leads_to_it(
 ) -> None:
     pages.pages["/good"] = Page(GOOD.encode(), HTML)
     browser.open(f"http://{FOREIGN_NAME}:{pages.port}/good")
-    text = browser.text
-    pages.stop()
 
-    assert text == "Some text"
+    assert browser.text == "Some text"

@@ -225,6 +225,7 @@ def test_nothing_is_lost_when_the_server_is_killed(browser: Browser, server: Rev
     page.give("r")
     page.stored(server, 1)
     page.says("Reviewed 1")
+    page.has_loaded(*ids(1, 2))
     server.kill()
 
     page.give("w")
@@ -233,6 +234,7 @@ def test_nothing_is_lost_when_the_server_is_killed(browser: Browser, server: Rev
     server.start()
     page.stored(server, 3)
     browser.until(lambda: "not stored yet" not in browser.text, "the warning stays")
+    page.shown()
     server.kill()
     page.give("r")
     browser.open("about:blank")
