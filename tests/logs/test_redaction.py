@@ -172,7 +172,7 @@ def test_a_long_text_takes_a_time_in_proportion_to_its_length(part: str, before:
     for mask in (redact, redact_camera, redact_endpoint):
         mask(text)
 
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 20
 
 
 def fail(text: str) -> None:

@@ -99,7 +99,6 @@ def test_a_folder_without_images_is_refused_with_a_hint(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.timeout(60)
 def test_a_fifo_with_the_name_of_an_image_does_not_hang_the_replay(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.jpg")
 

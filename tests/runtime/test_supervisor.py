@@ -3,7 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
-from threading import enumerate as threads
 
 import pytest
 
@@ -221,7 +220,7 @@ def test_a_model_run_that_hangs_is_named_and_loses_no_other_frame_at_a_stop(
     codes: list[ExitCode] = []
     main = running(agent.supervisor, codes, clock)
     assert hanging.wait(60)
-    wait_until(lambda: sum(each.name.startswith("inference ") for each in threads()) == 1)
+    wait_until(lambda: sum(not each.ended for each in agent.supervisor._inference) == 1)
     assert agent.stats.total()["analysed"] == 9
     agent.supervisor.stop()
     main.join(60)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping
 from queue import Queue
 from threading import Event, Thread
-from threading import enumerate as threads
 
 from agent.domain import Capture, ClipSpan, Frame, Pixels, Prediction
 from agent.errors import CameraLost
@@ -79,7 +78,8 @@ def stop_beside(hung: str, supervisor: Supervisor, main: Thread, clock: Deadline
     """
     clock.seconds = 0.0
     supervisor.stop()
-    wait_until(lambda: not [t for t in threads() if t.name.startswith(STREAM) and t.name != hung])
+    others = [each for each in supervisor._workers if each.name.startswith(STREAM)]
+    wait_until(lambda: all(each.ended for each in others if each.name != hung))
     clock.seconds = 0.5
     main.join(60)
 
