@@ -394,6 +394,7 @@ def test_two_writers_of_one_folder_number_their_classes_by_name(tmp_path: Path) 
     assert len(names) == len(set(names))
 
 
+@pytest.mark.usefixtures("patient_locks")
 def test_writers_at_the_same_time_lose_no_name(tmp_path: Path) -> None:
     writers = [Dataset(tmp_path, Disk()) for _ in range(4)]
 

@@ -158,6 +158,7 @@ def test_a_task_that_this_version_cannot_write_stops_the_dataset(tmp_path: Path,
         store(tmp_path, 2, "detect", CAR)
 
 
+@pytest.mark.usefixtures("patient_locks")
 def test_writers_of_several_tasks_at_the_same_time_keep_them_apart(tmp_path: Path) -> None:
     writers = [Dataset(tmp_path, Disk()) for _ in range(2)]
     kinds = [("detect", CAR), ("segment", TRIANGLE), ("obb", DIAMOND)]

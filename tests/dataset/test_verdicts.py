@@ -90,15 +90,16 @@ def test_verdicts_of_captures_of_another_task_are_in_the_same_file(tmp_path: Pat
     assert not (tmp_path / "segment" / FILE).exists()
 
 
+@pytest.mark.usefixtures("patient_locks")
 def test_several_writers_add_each_line_once(tmp_path: Path) -> None:
     """Two processes, here two datasets with threads, get the same captures in any order."""
     made = [stored_capture(n, verdicts=[_line(n), _line(100 + n % 5)]) for n in range(20)]
     datasets = [Dataset(tmp_path, Disk()), Dataset(tmp_path, Disk())]
 
     with ThreadPoolExecutor(4) as pool:
-        for dataset in datasets:
-            for one in made:
-                pool.submit(_store, dataset, one)
+        stored = [pool.submit(_store, dataset, one) for dataset in datasets for one in made]
+        for each in stored:
+            each.result()
 
     lines = _read(tmp_path)
     assert sorted(line["at"] for line in lines) == sorted({line["at"] for line in lines})

@@ -24,6 +24,7 @@ from agent.upload.http.options import HttpOptions
 from agent.upload.targets.roboflow import RoboflowTarget
 from tests.fakes.captures import CAR, capture_id, classified, said, stored_capture
 from tests.fakes.clock import ManualClock
+from tests.limits import LIMIT_S
 from tests.search import examples
 from tests.upload.roboflow_server import BAD_GATEWAY, RoboflowServer
 
@@ -283,7 +284,7 @@ def test_kill_9_at_any_moment_leaves_one_image_with_one_set_of_boxes(
     server.stop_at = moment
     command = [sys.executable, "-c", SEND_ONE, server.url, KEY]
     with subprocess.Popen(command, env={"PYTHONPATH": ":".join(sys.path)}) as process:
-        assert server.stopped.wait(60)
+        assert server.stopped.wait(LIMIT_S)
         process.kill()
     server.go_on()
     with target_of(server.url) as target:

@@ -48,9 +48,12 @@ def decoded(out: Path) -> Counter[str]:
 
 
 def main() -> None:
-    """Run with the arguments OUT, IMAGES and WORKERS, until killed or done."""
+    """Run with the arguments OUT, IMAGES and WORKERS, until killed or done.
+
+    One image more is held: without a file `go` in OUT it is never done.
+    """
     out, images, workers = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    keys = ["/r/1", "/r/2", *(f"/i/{n:03d}" for n in range(images))]
+    keys = ["/r/1", "/r/2", *(f"/i/{n:03d}" for n in range(images)), "/i/held"]
     try:
         analyse(out, keys, workers=workers, seconds=0.004)
     except AgentError as error:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_an_analyser_that_cannot_be_made_ends_the_run(tmp_path: Path) -> None:
 
 
 class Run:
-    """A run in a process of its own."""
+    """A run in a process of its own, which is killed if it did not end."""
 
     def __init__(self, out: Path, images: int, workers: int) -> None:
         words = [sys.executable, "-m", "tests.pool.engines.local_run", str(out)]
@@ -96,6 +97,17 @@ class Run:
             [*words, str(images), str(workers)], cwd=ROOT, stderr=subprocess.PIPE, text=True
         )
         self.out = out
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._process as process:
+            process.kill()
+
+    def let_go(self) -> None:
+        """Let the item that is held be done."""
+        (self.out / "go").touch()
 
     def wait_for(self, images: int) -> bool:
         """Wait until so many were decoded; return whether it still runs."""
@@ -120,17 +132,17 @@ def test_killed_at_many_moments_each_image_is_decoded_once(tmp_path: Path) -> No
     """But those that were in work: one for each worker and kill."""
     images, workers, kills = 60, 2, 0
     chance = random.Random(7)
-    whole = images + 2 * FRAMES
+    whole = images + 1 + 2 * FRAMES
     file = tmp_path / "decoded"
-    while True:
-        run = Run(tmp_path, images, workers)
+    code, text = -signal.SIGKILL, ""
+    while code == -signal.SIGKILL:
         before = file.read_bytes().count(b"\n") if file.exists() else 0
-        if not run.wait_for(before + chance.randint(20, 50)):
-            break
-        run.signal(signal.SIGKILL)
-        run.end()
-        kills += 1
-    code, text = run.end()
+        with Run(tmp_path, images, workers) as run:
+            if run.wait_for(before + chance.randint(20, 50)):
+                run.signal(signal.SIGKILL)
+            code, text = run.end()
+            kills += code == -signal.SIGKILL
+            run.let_go()  # the first kill is certain
 
     counts = decoded(tmp_path)
     assert (code, text) == (0, "")
@@ -144,16 +156,18 @@ def test_killed_at_many_moments_each_image_is_decoded_once(tmp_path: Path) -> No
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_the_run_and_keeps_all(tmp_path: Path, number: signal.Signals) -> None:
-    run = Run(tmp_path, 300, 2)
-    assert run.wait_for(60)
-    run.signal(number)
-    code, text = run.end()
+    with Run(tmp_path, 300, 2) as run:
+        assert run.wait_for(60)
+        run.signal(number)
+        run.let_go()
+        code, text = run.end()
     done = len(store_of(tmp_path).kept().finished)
-    following = Run(tmp_path, 300, 2).end()
+    with Run(tmp_path, 300, 2) as run:
+        following = run.end()
 
     assert code == 128 + number
     assert text == (
-        f"stopped: {done} of 302 items are analysed and kept; call the same command again to go "
+        f"stopped: {done} of 303 items are analysed and kept; call the same command again to go "
         "on\n"
     )
     assert following == (0, "")

@@ -134,7 +134,7 @@ def test_an_item_that_ends_its_process_each_time_is_named_and_the_others_go_on(r
 
 def test_a_killed_worker_loses_and_doubles_nothing(run: Run) -> None:
     run.seconds = 0.01
-    items = many(400)
+    items = [*many(400), *images("held")]
     engine = RayEngine(workers=2)
     killing = threading.Thread(target=kill_a_worker, args=(run.notes, 60))
     killing.start()
@@ -151,7 +151,10 @@ def kill_a_worker(notes: Path, after: int) -> None:
     """Kill the process that analyses once some images are decoded."""
     while len(notes.read_text().split()) < after:
         time.sleep(0.02)
-    os.kill(workers(notes)[0], signal.SIGKILL)
+    try:
+        os.kill(workers(notes)[0], signal.SIGKILL)
+    finally:
+        notes.with_name("go").touch()
 
 
 def workers(notes: Path) -> list[int]:
@@ -174,7 +177,7 @@ def test_a_ray_that_is_lost_is_no_bug_and_the_next_run_goes_on(run: Run) -> None
     killing.start()
 
     with pytest.raises(TemporaryError, match="is kept, call the same command again"):
-        run.run(RayEngine(workers=1), many(400))
+        run.run(RayEngine(workers=1), many(4000))
 
     killing.join()
     assert left_folders() <= before

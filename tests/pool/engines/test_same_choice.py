@@ -1,9 +1,10 @@
 """The choice does not depend on the engine, its workers, or what was killed on the way."""
 
+import contextlib
 import os
+import shutil
 import signal
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +71,11 @@ def make_images(folder: Path) -> None:
             path.with_name(f"{number:04}-copy.jpg").write_bytes(data)
 
 
-def kill_a_writer(out: Path) -> None:
-    """Kill a process that keeps rows, once some hundred are kept."""
-    while sum(path.stat().st_size for path in out.glob(".pool/*.rows") if path.exists()) < 300_000:
-        time.sleep(0.02)
+def kill_a_writer(out: Path, is_over: threading.Event, killed: list[int]) -> None:
+    """Kill a process that keeps rows, once some hundred are kept; note it."""
+    while kept_bytes(out) < 300_000:
+        if is_over.wait(0.02):
+            return
     for folder in Path("/proc").glob("[0-9]*"):
         if folder.name == str(os.getpid()):
             continue
@@ -83,21 +85,37 @@ def kill_a_writer(out: Path) -> None:
             continue
         if any(file.suffix == ".rows" and file.is_relative_to(out) for file in files):
             os.kill(int(folder.name), signal.SIGKILL)
+            killed.append(int(folder.name))
             return
-    raise AssertionError("no process keeps rows")
+
+
+def kept_bytes(out: Path) -> int:
+    """Return the size of all rows that are not sealed."""
+    size = 0
+    for path in out.glob(".pool/*.rows"):
+        with contextlib.suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
 
 
 class Outcome:
     """What a call of the command made."""
 
     def __init__(self, images: Path, out: Path, *words: object, kill: bool = False) -> None:
-        killing = threading.Thread(target=kill_a_writer, args=(out,))
-        if kill:
-            killing.start()
-        call = call_here("pool", images, "--take", TAKE, "--out", out, *words)
-        if kill:
-            killing.join()
-        assert call.returncode == 0, call.stderr
+        for _ in range(5):
+            is_over, killed = threading.Event(), list[int]()
+            killing = threading.Thread(target=kill_a_writer, args=(out, is_over, killed))
+            if kill:
+                killing.start()
+            call = call_here("pool", images, "--take", TAKE, "--out", out, *words)
+            is_over.set()
+            if kill:
+                killing.join()
+            assert call.returncode == 0, call.stderr
+            if bool(killed) == kill:
+                break
+            shutil.rmtree(out)  # it was done before a process was found
+        assert bool(killed) == kill
         self.rows = rows_in(out)
         self.files = {
             str(path.relative_to(out)): path.read_bytes()

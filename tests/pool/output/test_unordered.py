@@ -6,6 +6,8 @@ from threading import Barrier, Event
 import pytest
 
 from agent.pool.output.unordered import IsStopped, unordered
+from tests.limits import LIMIT_S
+from tests.runtime.runtime_builders import wait_until
 
 THREADS = 4
 Ints = Generator[int, None, None]
@@ -39,10 +41,12 @@ def test_what_waits_is_bounded() -> None:
 
 def test_closing_ends_what_waits_for_room_and_what_asks() -> None:
     """A thread that went on would keep the command from its end."""
+    begun: list[int] = []
     closed: list[int] = []
     asked = Event()
 
     def make(number: int, is_stopped: IsStopped) -> Ints:
+        begun.append(number)
         try:
             while not is_stopped():
                 if number:
@@ -54,7 +58,8 @@ def test_closing_ends_what_waits_for_room_and_what_asks() -> None:
 
     results = unordered(make, range(1000), threads=THREADS)
     next(results)
-    assert asked.wait(60)
+    assert asked.wait(LIMIT_S)
+    wait_until(lambda: len(begun) == THREADS)
     results.close()
 
     assert sorted(closed) == list(range(THREADS))

@@ -17,7 +17,7 @@ from agent.pool.store.store import PartStore
 from tests.pool.store.test_row_store import image
 
 KILLS = 12
-IMAGES = 100_000
+IMAGES = 10**9  # more than any process writes until it is killed
 
 
 def write_until_killed(folder: Path) -> None:
@@ -47,6 +47,7 @@ def killed_at_many_moments(folder: Path, chance: random.Random) -> None:
         notes = folder / "begun"
         before = notes.stat().st_size if notes.exists() else 0
         while not notes.exists() or notes.stat().st_size == before:
+            assert os.waitpid(process, os.WNOHANG) == (0, 0), "it ended by itself"
             time.sleep(0.001)  # until it is at work
         time.sleep(chance.uniform(0, 0.3))
         os.kill(process, signal.SIGKILL)
