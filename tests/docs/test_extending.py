@@ -70,6 +70,7 @@ def run_tests(copy: Path, *words: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_tests_of_the_page_and_of_the_contracts_pass(copy: Path) -> None:
     run_tests(
         copy,
@@ -80,6 +81,7 @@ def test_the_tests_of_the_page_and_of_the_contracts_pass(copy: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("folder", AFFECTED)
 def test_all_tests_of_an_affected_folder_pass(copy: Path, folder: str) -> None:
     run_tests(copy, "-m", "not slow and not hypothesis", f"tests/{folder}")

@@ -2,7 +2,7 @@
 
 import json
 import re
-import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,8 @@ import pytest
 from tests.end_to_end.command import Daemon, long_recording, quick_model, until
 from tests.fakes.api import ApiClient
 
-SECONDS = 90.0
+PER_DAY = 10_000
+SLOT_S = 2 * 86_400 / PER_DAY  # one is drawn of each, for each of two cameras
 
 
 @pytest.mark.slow
@@ -24,29 +25,39 @@ def test_what_nobody_contradicts_is_delivered_as_unobjected(tmp_path: Path) -> N
         "AGENT_RULES": "none",
         "AGENT_RANDOM_INTERVAL": "off",
         "AGENT_API": f"unix:{socket}",
-        "AGENT_AFFIRM_PER_DAY": 10_000,  # one of each 17 s, for each camera
+        "AGENT_AFFIRM_PER_DAY": PER_DAY,
         "AGENT_AFFIRM_AFTER": "1s",
         "AGENT_UPLOAD_URL": f"dir:{tmp_path / 'dataset'}",
     }
     api = ApiClient(path=socket)
+    moments: list[str] = []  # of the frames of the good one that were shown
 
     def count(name: str) -> int:
         found = re.search(rf'{name}"}} (\d+)', api.get("/metrics").body.decode())
         return int(found[1]) if found else 0
 
+    def object_to_the_bad_one() -> None:
+        """It counts against what is shown within 10 s, before or after."""
+        about = {"camera": "bad", "at": "-0s", "verdict": "unusable"}
+        assert api.post("/v1/verdicts", about).status == 202
+
     def watch() -> bool:
         for camera in ("good", "bad"):
-            about = {"camera": camera, "at": "-0s"}
-            assert api.post("/v1/shown", about | {"seconds": 1}).json["counts"] in {True, False}
+            shown = api.post("/v1/shown", {"camera": camera, "at": "-0s", "seconds": 1}).json
+            assert shown["counts"] in {True, False}
             if camera == "bad":
-                assert api.post("/v1/verdicts", about | {"verdict": "unusable"}).status == 202
+                object_to_the_bad_one()
+            elif shown["counts"]:
+                moments.append(shown["moment"])
         return count("affirmed") > 0 and count("contradicted") > 0
 
     with Daemon(tmp_path, **settings) as daemon:
         daemon.wait_for("camera opened", 2)
-        until(lambda: api.get("/v1/cameras/bad/latest.jpg").status == 200, what=daemon.describe)
-        time.sleep(1)  # until both have a frame in memory
-        until(watch, what=daemon.describe, seconds=SECONDS, every_s=1.0)
+        for camera in ("good", "bad"):  # until both have a frame in memory
+            brief = {"camera": camera, "at": "-0s", "seconds": 0.01}
+            until(lambda: api.post("/v1/shown", brief).status == 202, what=daemon.describe)  # noqa: B023
+        object_to_the_bad_one()
+        until(watch, what=daemon.describe, every_s=1.0)
         affirmed = daemon.wait_for("prediction affirmed")
         until(
             lambda: (
@@ -65,6 +76,14 @@ def test_what_nobody_contradicts_is_delivered_as_unobjected(tmp_path: Path) -> N
     assert verdict["id"] == record["id"]
     assert verdict["moment"] == record["captured_at"]
     assert verdict["inclusion_probability"] == affirmed["inclusion_probability"]
-    assert 0 < verdict["inclusion_probability"] < 0.5
+    number = moments.index(verdict["moment"])
+    assert 0 < verdict["inclusion_probability"] <= 1
+    if number > 0:  # else the time since the start counts
+        gap = seconds(moments[number]) - seconds(moments[number - 1])
+        assert verdict["inclusion_probability"] < gap / SLOT_S + 0.1
     lines = (tmp_path / "dataset/verdicts.jsonl").read_text("utf-8").splitlines()
     assert verdict in [json.loads(line) for line in lines]
+
+
+def seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()

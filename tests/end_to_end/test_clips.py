@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.camera.mjpeg_server import MjpegServer
-from tests.end_to_end.command import Daemon, assert_law, call, status
+from tests.end_to_end.command import Daemon, assert_law, call, status, until
 from tests.end_to_end.endpoint import LocalEndpoint
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
@@ -107,6 +107,7 @@ def test_a_live_camera_s_clips_have_their_lead_over_a_kill_and_a_stop(
     receiver.start()
     with Daemon(tmp_path, **settings) as daemon:
         daemon.wait_for("capture stored", 6)
+        until(lambda: status(tmp_path)["clip_bytes"], what=daemon.describe)
         facts = status(tmp_path)
         assert 0 < facts["clip_bytes"] < facts["clip_max_bytes"]
         daemon.signal(signal.SIGTERM)

@@ -47,6 +47,7 @@ def test_a_reload_takes_up_a_feedback_file_and_records_name_it(tmp_path: Path) -
         daemon.signal(signal.SIGHUP)
         loaded = daemon.wait_for("feedback accepted")
         daemon.wait_for("capture delivered", 1 + len(daemon.events("capture delivered")))
+        until(lambda: status(tmp_path)["feedback"]["error"] is None, what=daemon.describe)
         told, checked = status(tmp_path), call(tmp_path, "check", **settings)
         until(lambda: any(each["feedback"] for each in records(tmp_path)), what=daemon.describe)
         daemon.signal(signal.SIGTERM)

@@ -121,7 +121,7 @@ def test_check_says_what_a_program_gives(tmp_path: Path) -> None:
         tmp_path,
         "check",
         AGENT_CAMERAS=f"""good="exec:sh -c '{loop}'" 'bad=exec:sh -c "echo no >&2; exit 7"'""",
-        AGENT_CAMERA_STALL="3s",
+        AGENT_CAMERA_STALL="60s",
     )
     text = " ".join((done.stdout + done.stderr).split())
 
