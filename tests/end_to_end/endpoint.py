@@ -29,6 +29,8 @@ class LocalEndpoint:
             self.new += self._receiver.received
             self._receiver = None
 
+    close = stop
+
     def start(self) -> None:
         if self._receiver is None:
             dataset = Dataset(self.directory, Disk())
