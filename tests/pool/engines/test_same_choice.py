@@ -21,7 +21,7 @@ from tests.detector.planted_models import save_model, value
 from tests.fakes.ray_cluster import PATIENT
 from tests.in_process import call_here
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 IMAGES, TAKE = 2000, 100
 CELLS = 8  # of an image, in each direction
