@@ -160,8 +160,8 @@ def test_a_correction_with_the_keyboard_alone(browser: Browser, server: ReviewSe
     assert bus == {"label": "bus", "class_id": 5, "box": BUS}
     assert (hen["label"], hen["box"]) == ("hen", [82.0, 42.0, 122.0, 62.0])
     assert second["boxes"] == []
-    rows = (server.folder / "labels" / f"{capture_id(0)}.txt").read_text().splitlines()
-    assert len(rows) == 3
+    labels = server.folder / "labels" / f"{capture_id(0)}.txt"  # written after the verdict
+    browser.until(lambda: len(labels.read_text().splitlines()) == 3, "there are no three labels")
 
 
 def test_boxes_are_drawn_moved_and_stretched_with_the_mouse(
