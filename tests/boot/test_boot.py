@@ -50,20 +50,21 @@ def test_what_a_person_asks_is_answered_as_the_service_would(device: Device) -> 
     device.wait_for("capture delivered", since)
 
     assert "as-service status looks at it" in device.run("capture-agent", "status", fails=True)
-    device.machine.until(lambda: "live" in [each["state"] for each in device.status()["cameras"]])
-    status = json.loads(device.run("capture-agent", "as-service", "status", "--json"))
-    assert status["daemon_pid"] == device.main_process()
-    assert re.match(
-        r"street: \S+ (stored|delivered)", device.run("capture-agent", "as-service", "request")
+    service = ("capture-agent", "as-service")
+    device.machine.until(
+        lambda: re.search('"state": ?"live"', device.machine.look(*service, "status", "--json")[1])
     )
-    device.run("capture-agent", "as-service", "look", "--out", "/var/lib/capture-agent/look.jpg")
-    after = json.loads(device.run("capture-agent", "as-service", "status", "--json"))
+    status = json.loads(device.run(*service, "status", "--json"))
+    assert status["daemon_pid"] == device.main_process()
+    assert re.match(r"street: \S+ (stored|delivered)", device.run(*service, "request"))
+    device.run(*service, "look", "--out", "/var/lib/capture-agent/look.jpg")
+    after = json.loads(device.run(*service, "status", "--json"))
     assert (after["daemon"], after["daemon_pid"]) == ("running", status["daemon_pid"])
     assert status["delivered"] > 0
-    checks = json.loads(device.run("capture-agent", "as-service", "check", "--json"))["checks"]
+    checks = json.loads(device.run(*service, "check", "--json"))["checks"]
     assert {each["name"] for each in checks} >= {"settings", "model", "street", "endpoint"}
     device.configure(AGENT_FPS="fast")
-    said = device.run("capture-agent", "as-service", "check", fails=True)
+    said = device.run(*service, "check", fails=True)
     assert "AGENT_FPS: must be a number" in said
 
 

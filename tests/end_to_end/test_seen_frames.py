@@ -1,5 +1,6 @@
 """The frame that a person saw is the one that is stored: each frame shows its number."""
 
+import contextlib
 import itertools
 import json
 import signal
@@ -33,6 +34,11 @@ class TimedCamera:
     def stop(self) -> None:
         self._stopping.set()
         self._server.stop()
+
+    def plays(self, frames: int) -> None:
+        """Wait until so many further frames are sent."""
+        before = len(self.sent)
+        until(lambda: len(self.sent) > before + frames)
 
     def assert_shows(self, number: int | None, asked: tuple[float, float], record: Any) -> None:
         """Check that the frame is the one of a moment, which lies between two.
@@ -85,7 +91,12 @@ class Seen:
         } | settings
         self.daemon = Daemon(folder, **self.settings)
         self.api = ApiClient(path=folder / "api.sock")
-        self.daemon.wait_for("camera opened")
+        until(self._has_a_frame, what=self.daemon.describe)
+
+    def _has_a_frame(self) -> bool:
+        with contextlib.suppress(OSError):  # it does not listen yet
+            return self.api.get("/v1/cameras/gate/latest.jpg").status == 200
+        return False
 
     def __enter__(self) -> Self:
         return self
@@ -134,7 +145,7 @@ def test_three_seconds_ago_is_what_the_camera_showed_three_seconds_ago(
 ) -> None:
     stream = camera(25)
     with Seen(tmp_path, stream.url, AGENT_FPS=fps) as seen:
-        until(lambda: len(stream.sent) > 25 * 6)
+        stream.plays(25 * 6)
         before = time.monotonic()
         name = seen.post("captures", camera="gate", at="-3s", note="seen")["id"]
         after = time.monotonic()
@@ -181,8 +192,7 @@ def test_what_was_captured_in_the_clip_of_a_capture_has_its_own_clip(
     with Seen(tmp_path, stream.url, AGENT_FPS=5, AGENT_CLIP="2s 1s") as seen:
 
         def have_whole_clips() -> bool:
-            before = len(stream.sent)
-            until(lambda: len(stream.sent) > before + 70)
+            stream.plays(70)
             ago = ("-4s", "-1s", "0s")
             names = [seen.post("captures", camera="gate", at=at)["id"] for at in ago]
             for name in names:
@@ -205,7 +215,7 @@ def test_a_capture_and_a_verdict_that_wait_survive_a_kill(
 ) -> None:
     stream = camera(10)
     with Seen(tmp_path, stream.url, AGENT_UPLOAD_URL="") as seen:
-        until(lambda: len(stream.sent) > 40)
+        stream.plays(40)
         before = time.monotonic()
         wrong = seen.post("verdicts", camera="gate", at="-2s", verdict="missing", by="Ann")
         name = seen.post("captures", camera="gate", at="-1s")["id"]
@@ -229,7 +239,7 @@ def test_what_was_asked_for_before_a_stop_is_stored(
 ) -> None:
     stream = camera(10)
     with Seen(tmp_path, stream.url, AGENT_UPLOAD_URL="", AGENT_FPS=2) as seen:
-        until(lambda: len(stream.sent) > 30)
+        stream.plays(30)
         asked = [
             seen.post("captures", camera="gate", note="look")["id"],
             seen.post("verdicts", camera="gate", at="-1s", verdict="wrong")["id"],
