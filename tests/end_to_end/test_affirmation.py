@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,10 @@ def test_what_nobody_contradicts_is_delivered_as_unobjected(tmp_path: Path) -> N
         found = re.search(rf'{name}"}} (\d+)', api.get("/metrics").body.decode())
         return int(found[1]) if found else 0
 
+    def has_a_frame(camera: str) -> bool:
+        about = {"camera": camera, "at": "-0s", "seconds": 0.01}
+        return api.post("/v1/shown", about).status == 202
+
     def object_to_the_bad_one() -> None:
         """It counts against what is shown within 10 s, before or after."""
         about = {"camera": "bad", "at": "-0s", "verdict": "unusable"}
@@ -53,9 +58,8 @@ def test_what_nobody_contradicts_is_delivered_as_unobjected(tmp_path: Path) -> N
 
     with Daemon(tmp_path, **settings) as daemon:
         daemon.wait_for("camera opened", 2)
-        for camera in ("good", "bad"):  # until both have a frame in memory
-            brief = {"camera": camera, "at": "-0s", "seconds": 0.01}
-            until(lambda: api.post("/v1/shown", brief).status == 202, what=daemon.describe)  # noqa: B023
+        for camera in ("good", "bad"):
+            until(partial(has_a_frame, camera), what=daemon.describe)
         object_to_the_bad_one()
         until(watch, what=daemon.describe, every_s=1.0)
         affirmed = daemon.wait_for("prediction affirmed")
