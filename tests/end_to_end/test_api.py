@@ -20,13 +20,18 @@ SLOW_CLIENTS = (
 )
 
 
-def test_the_api_answers_as_the_commands_do(tmp_path: Path) -> None:
-    path = tmp_path / "api.sock"
-    settings = {
+def with_api(folder: Path) -> tuple[Path, dict[str, object]]:
+    """Return a socket, and the settings of a daemon that serves it."""
+    path = folder / "api.sock"
+    return path, {
         "AGENT_CAMERAS": NEVER_ENDS,
         "AGENT_MODEL": quick_model(),
         "AGENT_API": f"unix:{path}",
     }
+
+
+def test_the_api_answers_as_the_commands_do(tmp_path: Path) -> None:
+    path, settings = with_api(tmp_path)
     with Daemon(tmp_path, **settings) as daemon:
         started = daemon.wait_for("api started")
         assert (started["address"], started["token"]) == (f"unix:{path}", False)
@@ -45,12 +50,7 @@ def test_the_api_answers_as_the_commands_do(tmp_path: Path) -> None:
 
 def test_slow_clients_hold_no_stop(tmp_path: Path) -> None:
     """The API has 2.5 s to end: if the computer stands still for so long, it is tried again."""
-    path = tmp_path / "api.sock"
-    settings = {
-        "AGENT_CAMERAS": NEVER_ENDS,
-        "AGENT_MODEL": quick_model(),
-        "AGENT_API": f"unix:{path}",
-    }
+    path, settings = with_api(tmp_path)
 
     def stops_in_time() -> bool:
         with Daemon(tmp_path, **settings) as daemon, contextlib.ExitStack() as clients:
