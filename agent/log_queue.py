@@ -40,7 +40,8 @@ class LogQueue:
     def write(self, text: str) -> int:
         """Queue a line for the stream, or drop it when too many wait.
 
-        What the own thread says of dropped lines is not dropped: their number is told only once.
+        The line in which the thread of the queue tells how many lines were dropped is always kept:
+        it tells their number only once.
         """
         is_own = threading.current_thread() is self._thread
         with self._changed:

@@ -185,7 +185,7 @@ class BrokerThread:
         self._send(connection, now)
         sent = connection.publish(self._topics.availability, OFFLINE.encode(), retain=True)
         if not (sent and connection.settle(STOP_S / 2, self._wake)):
-            connection.drop()  # the broker confirms too little: its own will must say it
+            connection.drop()  # without a DISCONNECT, so that the broker publishes the last will
 
     def _send(self, connection: Connection, now: float) -> None:
         for outgoing in self._publisher.due():
